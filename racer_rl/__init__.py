@@ -1,0 +1,1 @@
+"""Learning to race, and everything around a model."""

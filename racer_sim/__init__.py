@@ -1,0 +1,1 @@
+"""Tracks, worlds, physics, sensors and race rules: the embedded simulator."""

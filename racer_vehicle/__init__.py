@@ -1,0 +1,1 @@
+"""What runs on the car: specifications, signals, codecs, policies, drivers and nodes."""
