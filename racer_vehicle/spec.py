@@ -183,7 +183,7 @@ class CarSpec:
         wheel_radius_m: 0.035, same URDF.
         length_m: Collision footprint. 0.324, same URDF.
         width_m: Collision footprint. 0.196, same URDF.
-        height_m: Body height as others see it. 0.15 (estimate; URDF body mesh 0.194 with antenna).
+        height_m: Body height as others' cameras and lidars see it. 0.194, body mesh of the same URDF.
         mass_kg: 1.5 (estimate: 0.9 kg 1/18 chassis, compute, camera and two batteries; the old
             simulator's 7.5 kg belongs to no car of this size).
         yaw_inertia_kgm2: 0.018: a uniform box of this footprint has m (l^2 + w^2) / 12.
@@ -197,7 +197,7 @@ class CarSpec:
     wheel_radius_m: float = 0.035
     length_m: float = 0.324
     width_m: float = 0.196
-    height_m: float = 0.15
+    height_m: float = 0.194
     mass_kg: float = 1.5
     yaw_inertia_kgm2: float = 0.018
     cog_height_m: float = 0.06
