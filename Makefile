@@ -1,0 +1,72 @@
+# Everything installs into .venv/ and nowhere else; `make` alone lists what there is.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALLED := $(VENV)/.racer-installed
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup race test lint types bench clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+race: setup ## train a model on a real track, race it, film it
+	$(BIN)/racer demo
+
+test: setup lint types ## every check: style, types, architecture, tests
+	$(BIN)/python -m pytest
+
+bench: setup ## measure the simulator and training on this machine
+	$(BIN)/racer bench
+
+setup: $(INSTALLED) ## install into .venv/, once and again when what is needed changes
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+clean: ## remove what make made: .venv/, builds and caches
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find racer_* test -name __pycache__ -type d -exec rm -rf {} +
+
+# ROS 2 as wheels is for machines without ROS: beside a sourced installation the two would mix.
+$(INSTALLED): setup.py setup.cfg constraints.txt | $(BIN)/pip
+	@extras=test; \
+	if [ "$$(uname -s) $$(uname -m)" != 'Linux x86_64' ]; then \
+	    echo 'racer: no ROS 2 wheels for this machine (Linux x86_64 only); skipping the ROS tests.'; \
+	elif [ -n "$$ROS_DISTRO" ]; then \
+	    echo "racer: using the sourced ROS 2 $$ROS_DISTRO, so its wheels are not installed."; \
+	else extras=ros,test; fi; \
+	set -ex; \
+	$(PIP) install --quiet --constraint constraints.txt --upgrade pip setuptools; \
+	$(PIP) install --constraint constraints.txt torch; \
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable ".[$$extras]"
+	@touch $@
+
+$(BIN)/pip:
+	@set -e; \
+	for name in $(PYTHON) python3.11 python3.12 python3; do \
+	    if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; \
+	    then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo 'racer needs Python 3.11 or 3.12, and finds neither as python3.11, python3.12 or python3.' >&2; \
+	    echo 'Install one (Debian 12: apt-get install python3.11 python3.11-venv), or name one: make PYTHON=/path/to/python3.12' >&2; \
+	    exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip' 2>/dev/null; then \
+	    package=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        apt-get update -qq && apt-get install -y -qq "$$package"; \
+	    else \
+	        echo "racer: $$python cannot make virtual environments. Run: sudo apt-get install $$package" >&2; \
+	        exit 1; \
+	    fi; \
+	fi; \
+	"$$python" -m venv $(VENV)

@@ -1,0 +1,1 @@
+"""The `racer` command, one module a command."""

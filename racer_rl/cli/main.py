@@ -1,0 +1,108 @@
+"""Entry point of the `racer` command: finds the command, turns errors into one line and a code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from racer_vehicle.errors import RacerError
+
+COMMANDS: Final = {
+    'tracks': 'List, show, import and generate tracks.',
+}
+"""Command to its line in `racer --help`.
+
+Module `racer_rl.cli.<command>` holds it as `<command>_app`, a `Typer(add_completion=False)`.
+"""
+
+EXIT_OK: Final = 0
+EXIT_STOPPED: Final = 1
+EXIT_REFUSED: Final = 2
+
+
+class _Deferred(TyperCommand):
+    """Stands for a command in listings; its module is imported when the command is used.
+
+    Some commands import torch, and `racer --help` should not wait for it.
+    """
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        module = import_module(f'racer_rl.cli.{self.name}')
+        return get_command(getattr(module, f'{self.name}_app')).make_context(*args, **kwargs)
+
+
+class _Root(TyperGroup):
+    """The top command, listing every other one without importing it."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, summary in COMMANDS.items():
+            self.add_command(_Deferred(name, help=summary))
+
+
+app = typer.Typer(cls=_Root, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f'racer {version("racer")}')
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option('--version', callback=_print_version, is_eager=True,
+                           help='Print the version and leave.')] = False,
+) -> None:
+    """Reinforcement-learning racing for a 1/18-scale car: tracks, training, races."""
+
+
+def run(arguments: Sequence[str], application: typer.Typer = app) -> int:
+    """Run one command line; what a person can put right becomes one line on stderr.
+
+    Args:
+        arguments: The words after `racer`.
+        application: Whose commands they are.
+
+    Returns:
+        Exit code: 0 done, 1 the person declined to go on, 2 refused (an error of `racer` or a
+        command line that does not parse), 130 interrupted, or what the command itself set.
+    """
+    try:
+        code = application(list(arguments), prog_name='racer', standalone_mode=False)
+    except RacerError as error:
+        return _refuse(str(error))
+    except typer.TyperException as error:
+        return _refuse(_usage_message(error))
+    except typer.Abort:
+        typer.echo('stopped.', err=True)
+        return EXIT_STOPPED
+    return code if isinstance(code, int) else EXIT_OK
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    """The parser's message with the command that explains more; empty when help was shown."""
+    message = error.format_message().strip()
+    context = getattr(error, 'ctx', None)
+    if not message or context is None:
+        return message
+    return f'{message.removesuffix(".")}. See: {context.command_path} --help'
+
+
+def _refuse(message: str) -> int:
+    if message:
+        typer.echo(f'error: {" ".join(message.split())}', err=True)
+    return EXIT_REFUSED
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""What every test may ask for. Test runs are reproducible: one thread, and derandomised in CI."""
+
+import os
+from pathlib import Path
+
+# Before numpy and torch start threads: sums over several of them differ in the last bit.
+os.environ['OMP_NUM_THREADS'] = '1'
+
+import hypothesis
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+hypothesis.settings.register_profile('laptop', deadline=None)
+hypothesis.settings.register_profile('ci', deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile('ci' if os.environ.get('CI') else 'laptop')
+
+
+@pytest.fixture
+def repository() -> Path:
+    """Root of the source tree."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def racer_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty `$RACER_HOME` of the test's own."""
+    home = tmp_path / 'racer_home'
+    home.mkdir()
+    monkeypatch.setenv('RACER_HOME', str(home))
+    return home
+
+
+@pytest.fixture(scope='session')
+def real_tracks() -> Path:
+    """Folder of real DeepRacer tracks, kept beside the checkout because they are not ours."""
+    folder = REPOSITORY.parent / 'shared' / 'data' / 'tracks'
+    if not folder.is_dir():
+        pytest.skip('NOT TESTED on real DeepRacer tracks: ../shared/data/tracks is absent')
+    return folder
