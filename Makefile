@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.racer-installed
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
@@ -50,22 +51,26 @@ $(INSTALLED): setup.py setup.cfg constraints.txt | $(BIN)/pip
 	@touch $@
 
 $(BIN)/pip:
-	@set -e; \
-	for name in $(PYTHON) python3.11 python3.12 python3; do \
+	@set -e; python=; \
+	for name in $(PYTHONS); do \
 	    if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; \
 	    then python=$$name; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then \
-	    echo 'racer needs Python 3.11 or 3.12, and finds neither as python3.11, python3.12 or python3.' >&2; \
-	    echo 'Install one (Debian 12: apt-get install python3.11 python3.11-venv), or name one: make PYTHON=/path/to/python3.12' >&2; \
+	    echo 'racer needs Python 3.11 or 3.12, and none of these is: $(PYTHONS).' >&2; \
+	    echo 'Debian 12, Ubuntu 24.04: sudo apt-get install python3 python3-venv.' \
+	        'Or name one: make PYTHON=/path/to/python3.12' >&2; \
 	    exit 1; \
 	fi; \
 	if ! "$$python" -c 'import ensurepip' 2>/dev/null; then \
 	    package=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	        apt-get update -qq && apt-get install -y -qq "$$package"; \
+	        echo "racer: $$python cannot make virtual environments yet; installing $$package."; \
+	        apt-get update -qq; \
+	        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$$package"; \
 	    else \
-	        echo "racer: $$python cannot make virtual environments. Run: sudo apt-get install $$package" >&2; \
+	        echo "racer: $$python cannot make virtual environments." \
+	            "Debian, Ubuntu: sudo apt-get install $$package" >&2; \
 	        exit 1; \
 	    fi; \
 	fi; \
