@@ -88,14 +88,11 @@ def test_every_import_is_declared():
     assert {DISTRIBUTIONS.get(module, module) for module in foreign} <= declared
 
 
-def test_wheel_holds_code_and_tracks(wheel, repository):
-    names = set(wheel.namelist())
-    code = {file.relative_to(repository).as_posix()
-            for package in PACKAGES for file in (repository / package).rglob('*.py')}
-    tracks = {file.relative_to(repository).as_posix()
-              for file in (repository / 'racer_sim' / 'tracks').glob('*.csv')}
-    assert code | tracks <= names
-    assert not any(name.startswith(('test/', 'benchmarks/')) for name in names)
+def test_wheel_holds_all_of_the_packages_and_nothing_else(wheel, repository):
+    names = {name for name in wheel.namelist() if '.dist-info/' not in name and '.data/' not in name}
+    assert names == {file.relative_to(repository).as_posix()
+                     for package in PACKAGES for file in (repository / package).rglob('*')
+                     if file.is_file() and '__pycache__' not in file.parts}
 
 
 def test_wheel_tells_ros_where_things_are(wheel, repository):
