@@ -94,14 +94,9 @@ class Track:
             checks.as_points(name, 'right border', right),
         )
         checks.require_same_rows(name, *lines)
-        distinct = np.hypot(*np.diff(lines[0], axis=0).T) >= checks.SAME_POINT_M
-        keep = np.concatenate(([True], distinct))
-        lines = (lines[0][keep], lines[1][keep], lines[2][keep])
-        if np.hypot(*(lines[0][0] - lines[0][-1])) < checks.SAME_POINT_M:
-            lines = (lines[0][:-1], lines[1][:-1], lines[2][:-1])
-        else:
-            checks.require_closed(name, lines[0])
-        return cls(name=name, centre_m=lines[0], left_border_m=lines[1], right_border_m=lines[2])
+        rows = checks.distinct_rows(name, lines[0])
+        centre_m, left_m, right_m = (line[rows] for line in lines)
+        return cls(name=name, centre_m=centre_m, left_border_m=left_m, right_border_m=right_m)
 
     @classmethod
     def from_centre_line(
@@ -119,12 +114,18 @@ class Track:
             TrackError: As for `from_borders`.
         """
         points = checks.as_points(name, 'centre line', centre)
-        checks.require_same_rows(name, points, points, points)
-        left = np.broadcast_to(np.asarray(left_m, dtype=np.float64), len(points))
-        right = np.broadcast_to(np.asarray(right_m, dtype=np.float64), len(points))
-        normals = vertex_normals(points)
-        return cls.from_borders(
-            name, points, points + left[:, None] * normals, points - right[:, None] * normals
+        rows = checks.distinct_rows(name, points)
+        left, right = (
+            np.broadcast_to(np.asarray(distance, dtype=np.float64), len(points))[rows, None]
+            for distance in (left_m, right_m)
+        )
+        loop = points[rows]
+        normals = vertex_normals(loop)
+        return cls(
+            name=name,
+            centre_m=loop,
+            left_border_m=loop + left * normals,
+            right_border_m=loop - right * normals,
         )
 
     @cached_property
@@ -272,18 +273,16 @@ def vertex_normals(points: Floats) -> Floats:
     """Unit vectors to the left of travel at the points of a closed line.
 
     Args:
-        points: float64, (N, 2), metres; a repeated first point at the end is understood.
+        points: float64, (N, 2), metres, first point not repeated.
 
     Returns:
         float64, (N, 2): the bisector of the normals of the two segments that meet.
     """
-    loop = points[:-1] if np.hypot(*(points[0] - points[-1])) < checks.SAME_POINT_M else points
-    step = np.roll(loop, -1, axis=0) - loop
+    step = np.roll(points, -1, axis=0) - points
     unit = step / np.maximum(np.hypot(*step.T), 1e-12)[:, None]
     tangent = unit + np.roll(unit, 1, axis=0)
     normal = np.stack((-tangent[:, 1], tangent[:, 0]), axis=1)
-    normal /= np.maximum(np.hypot(*normal.T), 1e-12)[:, None]
-    return normal if loop is points else np.concatenate((normal, normal[:1]))
+    return np.asarray(normal / np.maximum(np.hypot(*normal.T), 1e-12)[:, None])
 
 
 def _frozen(values: Floats) -> Floats:

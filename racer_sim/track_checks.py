@@ -32,15 +32,15 @@ def as_points(name: str, what: str, values: ArrayLike) -> Floats:
     points = np.asarray(values, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2:
         raise TrackError(
-            f'track {name!r}: the {what} has shape {points.shape}; allowed: (N, 2), x and y in '
-            f'metres.'
+            f'track {name!r}: the {what} has shape {points.shape}; allowed: (N, 2), '
+            f'x and y in metres.'
         )
     bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if bad.size:
         row = int(bad[0])
         raise TrackError(
-            f'track {name!r}: the {what} holds {points[row].tolist()} in row {row}; allowed: finite '
-            f'metres; mend or drop that row.'
+            f'track {name!r}: the {what} holds {points[row].tolist()} in row {row}; '
+            f'allowed: finite metres; mend or drop that row.'
         )
     return points
 
@@ -52,32 +52,53 @@ def require_same_rows(name: str, centre: Floats, left: Floats, right: Floats) ->
             f'track {name!r}: {len(centre)} centre, {len(left)} left and {len(right)} right rows; '
             f'allowed: one border point on each side for each centre point.'
         )
-    if len(centre) < FEWEST_POINTS:
+    require_points(name, len(centre))
+
+
+def require_points(name: str, count: int) -> None:
+    """Refuse a line of too few points."""
+    if count < FEWEST_POINTS:
         raise TrackError(
-            f'track {name!r} has {len(centre)} distinct points; allowed: {FEWEST_POINTS} or more; '
+            f'track {name!r} has {count} distinct points; allowed: {FEWEST_POINTS} or more; '
             f'sample the centre line more finely.'
         )
 
 
-def require_closed(name: str, centre: Floats) -> None:
-    """Refuse a line whose ends lie too far apart to be joined."""
+def closing_gap_m(centre: Floats) -> tuple[float, float]:
+    """Distance from the last point to the first, and the largest that still reads as a loop."""
     spacing = float(np.median(np.hypot(*np.diff(centre, axis=0).T)))
-    gap = float(np.hypot(*(centre[0] - centre[-1])))
-    if gap > LARGEST_CLOSING_GAP * spacing:
+    return float(np.hypot(*(centre[0] - centre[-1]))), LARGEST_CLOSING_GAP * spacing
+
+
+def distinct_rows(name: str, centre: Floats) -> NDArray[np.intp]:
+    """Indices of a loop's rows without repeated points, and without the first row repeated.
+
+    Raises:
+        TrackError: The ends lie too far apart to be joined.
+    """
+    steps = np.hypot(*np.diff(centre, axis=0).T)
+    rows = np.flatnonzero(np.concatenate(([True], steps >= SAME_POINT_M)))
+    require_points(name, len(rows))
+    gap, allowed = closing_gap_m(centre[rows])
+    if gap < SAME_POINT_M:
+        return rows[:-1]
+    if gap > allowed:
         raise TrackError(
-            f'track {name!r} is open: {gap:.2f} m between its last and first point; allowed: '
-            f'{LARGEST_CLOSING_GAP:g} times the median spacing of {spacing:.2f} m; if it is a loop, '
-            f'repeat the first row at the end.'
+            f'track {name!r} is open: {gap:.2f} m between its last and first point; '
+            f'allowed: {allowed:.2f} m, {LARGEST_CLOSING_GAP:g} times the median spacing; '
+            f'if it is a loop, repeat the first row at the end.'
         )
+    return rows
 
 
 def require_spacing(name: str, centre: Floats) -> None:
     """Refuse neighbours that are one point, and lengths that no 1/18-scale track has."""
     steps = np.hypot(*(np.roll(centre, -1, axis=0) - centre).T)
     if steps.min() < SAME_POINT_M:
+        row = int(steps.argmin())
         raise TrackError(
-            f'track {name!r}: point {int(steps.argmin())} and the next are {steps.min():.2g} m apart; '
-            f'allowed: {SAME_POINT_M:g} m or more; build it with Track.from_borders, which merges them.'
+            f'track {name!r}: point {row} and the next are {steps[row]:.2g} m apart; '
+            f'allowed: {SAME_POINT_M:g} m or more; Track.from_borders merges such points.'
         )
     length = float(steps.sum())
     if not SHORTEST_M <= length <= LONGEST_M:
@@ -88,27 +109,27 @@ def require_spacing(name: str, centre: Floats) -> None:
 
 
 def require_width(name: str, centre: Floats, left: Floats, right: Floats, normals: Floats) -> None:
-    """Refuse a row whose left border is not left, or whose right border is not right, of the centre."""
+    """Refuse a row with its left border not left, or its right not right, of the centre."""
     for side, border, sign in (('left', left, 1.0), ('right', right, -1.0)):
         distance = sign * np.einsum('ij,ij->i', border - centre, normals)
         bad = np.flatnonzero(distance <= 0.0)
         if bad.size:
             row = int(bad[0])
             raise TrackError(
-                f'track {name!r}: the {side} border is {distance[row]:.3g} m to the {side} of the centre '
-                f'in row {row}; allowed: above 0; check the widths or the order of the borders.'
+                f'track {name!r}: the {side} border is {distance[row]:.3g} m to the {side} of the '
+                f'centre in row {row}; allowed: above 0; check widths and column order.'
             )
 
 
 def require_simple(name: str, centre: Floats) -> None:
-    """Refuse a centre line that crosses itself: progress would jump from one branch to the other."""
+    """Refuse a centre line that crosses itself: progress would jump between the branches."""
     crossing = first_crossing(centre)
     if crossing is not None:
         first, second = crossing
         x, y = centre[first]
         raise TrackError(
-            f'track {name!r}: the centre line crosses itself near ({x:.2f}, {y:.2f}), at points {first} '
-            f'and {second}; allowed: a loop without crossings; move one branch aside.'
+            f'track {name!r}: the centre line crosses itself near ({x:.2f}, {y:.2f}), at points '
+            f'{first} and {second}; allowed: a loop without crossings; move one branch aside.'
         )
 
 
