@@ -17,8 +17,11 @@ help: ## list these commands
 race: setup ## train a model on a real track, race it, film it
 	$(BIN)/racer demo
 
-test: setup lint types ## every check: style, types, architecture, tests
-	$(BIN)/python -m pytest
+test: setup ## every check: style, types, architecture, tests
+	@status=0; \
+	$(MAKE) --no-print-directory --keep-going lint types || status=$$?; \
+	$(BIN)/python -m pytest || status=$$?; \
+	exit $$status
 
 bench: setup ## measure the simulator and training on this machine
 	$(BIN)/racer bench
