@@ -1,0 +1,1 @@
+"""Reward functions: the parameters they see, loading them, and a few to start from."""

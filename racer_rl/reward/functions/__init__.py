@@ -1,0 +1,1 @@
+"""Reward functions to start from, written as a person would write their own; use them by name."""

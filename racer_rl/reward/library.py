@@ -1,0 +1,39 @@
+"""The reward functions that come with racer, and finding one by name or path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from racer_rl.reward.loading import RewardFunction, load_reward
+from racer_vehicle.errors import UnknownNameError
+
+DEFAULT_REWARD: Final = 'progress'
+
+_FUNCTIONS: Final = Path(__file__).parent / 'functions'
+
+
+def included_rewards() -> dict[str, Path]:
+    """Name and file of every reward function that comes with racer, by name."""
+    return {path.stem: path for path in sorted(_FUNCTIONS.glob('[!_]*.py'))}
+
+
+def resolve_reward(name_or_path: str | os.PathLike[str]) -> RewardFunction:
+    """Load a reward function by the name of an included one, or from a file.
+
+    Args:
+        name_or_path: What ends in `.py` or has a folder in it is a file, anything else a name.
+
+    Raises:
+        UnknownNameError: A name that is not included.
+        RewardError: The file cannot be used.
+    """
+    path = Path(name_or_path)
+    if path.suffix == '.py' or len(path.parts) > 1:
+        return load_reward(path)
+    included = included_rewards()
+    if str(path) not in included:
+        raise UnknownNameError('reward function', str(path), included,
+                               'A file of your own is given by its path, ending in .py.')
+    return load_reward(included[str(path)])
