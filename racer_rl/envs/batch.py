@@ -1,0 +1,162 @@
+"""The pipeline of an environment, batched: act, simulate, judge, reward, observe.
+
+`RaceBatch` is what the Gymnasium environment (one car) and the SB3 vector environment (many) are
+made of; both add nothing but their interface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from racer_rl.reward.loading import RewardFunction
+from racer_rl.reward.params import ParamsBuilder
+from racer_sim.rules import Lap, Status
+from racer_sim.simulator import PRIVILEGED_SIZE, Simulator
+from racer_vehicle.action import ActionSpec, DiscreteActions
+from racer_vehicle.observation import FrameStack, ObservationSpec
+
+Observation = dict[str, NDArray[Any]]
+
+TRUNCATING = (Status.LAP_COMPLETE, Status.TIME_UP)
+"""Endings that say nothing bad about the last state: a learner bootstraps past them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of one car's episode.
+
+    Attributes:
+        car: Index.
+        status: Why it ended.
+        progress: Percent of the lap.
+        steps: Control periods.
+        reward: Sum of the episode's rewards.
+        time_s: Simulated seconds.
+    """
+
+    car: int
+    status: Status
+    progress: float
+    steps: int
+    reward: float
+    time_s: float
+
+
+class Step(NamedTuple):
+    """What one control period brought, N cars.
+
+    Attributes:
+        rewards: float32 (N,).
+        terminated: bool (N,), ended by an incident.
+        truncated: bool (N,), ended by a completed lap or the clock; never both.
+        endings: The episodes that ended.
+        laps: The laps completed.
+    """
+
+    rewards: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    endings: tuple[Ending, ...]
+    laps: tuple[Lap, ...]
+
+
+def observation_space(spec: ObservationSpec) -> spaces.Dict:
+    """Space of the policy's input and of the critic's privileged one."""
+    parts: dict[str, spaces.Space[Any]] = {
+        'camera': spaces.Box(0, 255, spec.camera_shape, np.uint8),
+        'privileged': spaces.Box(-np.inf, np.inf, (PRIVILEGED_SIZE,), np.float32),
+    }
+    if spec.lidar_sensor is not None:
+        parts['lidar'] = spaces.Box(0.0, spec.native_lidar.range_max_m, (spec.lidar_size,), np.float32)
+    return spaces.Dict(parts)
+
+
+def action_space(spec: ActionSpec) -> spaces.Discrete[Any] | spaces.Box:
+    """Space of the policy's output."""
+    if isinstance(spec, DiscreteActions):
+        return spaces.Discrete(len(spec))
+    return spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+class RaceBatch:
+    """N cars with a policy's view of them."""
+
+    def __init__(self, simulator: Simulator, observation: ObservationSpec, action: ActionSpec,
+                 reward: RewardFunction | None) -> None:
+        """Join a simulator and the car's codecs.
+
+        Args:
+            simulator: Its cameras must match `observation`.
+            observation: Sensors to policy input.
+            action: Policy output to command.
+            reward: A person's function, of which every car gets an instance with globals of its
+                own; None pays nothing (evaluation).
+        """
+        self.simulator, self.observation, self.action = simulator, observation, action
+        self.observation_space, self.action_space = observation_space(observation), action_space(action)
+        self._rewards = [reward.fresh().reward_of for _ in range(simulator.config.cars)] if reward else []
+        self._params = ParamsBuilder(simulator)
+        self._stack = FrameStack(observation.stack)
+        self._returns = np.zeros(simulator.config.cars)
+
+    def reset(self, cars: NDArray[np.int64] | None = None) -> None:
+        """Begin new episodes by the simulator's start policy; then call `observe`."""
+        self.simulator.reset(cars)
+        self._returns[slice(None) if cars is None else cars] = 0.0
+
+    def step(self, policy_output: NDArray[Any]) -> Step:
+        """Act and judge; ended cars wait for `reset`.
+
+        Args:
+            policy_output: (N,) indices or (N, 2) in [-1, 1].
+
+        Raises:
+            RewardError: The reward function failed.
+        """
+        verdict = self.simulator.step(self.action.decode(policy_output))
+        rewards = self._pay()
+        self._returns += rewards
+        status = self.simulator.control.race['status']
+        truncated = verdict.ended & np.isin(status, TRUNCATING)
+        endings = tuple(self._ending(int(car)) for car in np.flatnonzero(verdict.ended))
+        return Step(rewards, verdict.ended & ~truncated, truncated, endings, verdict.laps)
+
+    def _pay(self) -> NDArray[np.float32]:
+        if not self._rewards:
+            return np.zeros(len(self._returns), dtype=np.float32)
+        pairs = zip(self._rewards, self._params.build(), strict=True)
+        return np.array([reward_of(params) for reward_of, params in pairs], dtype=np.float32)
+
+    def _ending(self, car: int) -> Ending:
+        race = self.simulator.control.race[car]
+        progress = self.simulator.control.progress_percent(self.simulator.length_m)[car]
+        return Ending(car, Status(race['status']), float(progress), int(race['steps']),
+                      float(self._returns[car]), float(race['time_s']))
+
+    def observe(self, fresh: NDArray[np.bool_]) -> Observation:
+        """What the policy and the critic see now.
+
+        Args:
+            fresh: bool (N,), cars whose episode has just begun.
+
+        Returns:
+            New arrays of `observation_space`, with a leading N.
+        """
+        encoded = self.observation.encode_camera(self.simulator.images())
+        return self._with_the_rest(self._stack.push(encoded, fresh))
+
+    def peek(self) -> Observation:
+        """What `observe` would return for running episodes, without counting as a frame."""
+        encoded = self.observation.encode_camera(self.simulator.images())
+        return self._with_the_rest(self._stack.peek(encoded))
+
+    def _with_the_rest(self, camera: NDArray[np.uint8]) -> Observation:
+        observation: Observation = {'camera': camera, 'privileged': self.simulator.privileged()}
+        if self.observation.lidar_sensor is not None:
+            observation['lidar'] = self.observation.encode_lidar(self.simulator.scans())
+        return observation

@@ -1,0 +1,1 @@
+"""Measuring a policy: laps, what went wrong, and pictures of both."""

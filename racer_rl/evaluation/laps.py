@@ -1,0 +1,198 @@
+"""Evaluation: a policy without exploration drives laps from several starts, and every lap is judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer_rl.envs.batch import Observation, RaceBatch
+from racer_rl.envs.build import RaceSetup, build_simulator
+from racer_sim.rules import Lap, RaceRules, Status
+from racer_sim.simulator import Simulator
+from racer_vehicle.spec import require_range
+
+
+class Policy(Protocol):
+    """Anything that turns observations of N cars into policy outputs."""
+
+    def __call__(self, observation: Observation) -> NDArray[Any]:
+        """Outputs, (N,) indices or (N, 2) in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationPlan:
+    """What is driven.
+
+    Attributes:
+        laps: Laps of a run.
+        starts: Runs on each course, their starts spread evenly over the lap.
+        resets: Incidents a run survives, with DeepRacer's penalties; 0 ends it at the first.
+        lap_time_limit_s: Simulated seconds a run may take, for each of its laps.
+        seed: Of the image ages.
+    """
+
+    laps: int = 3
+    starts: int = 4
+    resets: int = 0
+    lap_time_limit_s: float = 180.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_range(self, laps=(1, 1000), starts=(1, 256), resets=(0, 1_000_000),
+                      lap_time_limit_s=(1.0, 3600.0), seed=(0, 2**63 - 1))
+
+    @property
+    def rules(self) -> RaceRules:
+        """Race rules of one run."""
+        return RaceRules(laps=self.laps, resets=self.resets, time_limit_s=self.laps * self.lap_time_limit_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One car from one start.
+
+    Attributes:
+        track: Name of the track.
+        direction: `forward` or `reverse`.
+        start: Share of the lap at which it started.
+        status: How it ended.
+        incidents: How often it left the track, crashed, stood or turned round.
+        completion: Share of the wanted laps that were driven, 0 to 1.
+        time_s: Simulated seconds.
+        laps: The laps it completed.
+    """
+
+    track: str
+    direction: str
+    start: float
+    status: Status
+    incidents: int
+    completion: float
+    time_s: float
+    laps: tuple[Lap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a policy showed."""
+
+    plan: EvaluationPlan
+    runs: tuple[Run, ...]
+
+    @property
+    def total_laps(self) -> int:
+        """Laps that were wanted."""
+        return self.plan.laps * len(self.runs)
+
+    @property
+    def clean_laps(self) -> int:
+        """Laps completed without an incident."""
+        return sum(lap.clean for run in self.runs for lap in run.laps)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every wanted lap was clean."""
+        return self.clean_laps == self.total_laps
+
+    @property
+    def completion(self) -> float:
+        """Mean share of the wanted distance that was driven, 0 to 1."""
+        return float(np.mean([run.completion for run in self.runs]))
+
+    @property
+    def lap_times_s(self) -> tuple[float, ...]:
+        """Times of all completed laps."""
+        return tuple(lap.time_s for run in self.runs for lap in run.laps)
+
+    @property
+    def mean_lap_s(self) -> float | None:
+        """Mean time of the completed laps; None without one."""
+        return float(np.mean(self.lap_times_s)) if self.lap_times_s else None
+
+    @property
+    def best_lap_s(self) -> float | None:
+        """Fastest completed lap; None without one."""
+        return min(self.lap_times_s, default=None)
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Greater is better: clean laps, then completion, then pace."""
+        return float(self.clean_laps), self.completion, -(self.mean_lap_s or np.inf)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for `--json` and for the model's folder; times to the microsecond."""
+        return {
+            'laps': self.plan.laps, 'clean_laps': self.clean_laps, 'total_laps': self.total_laps,
+            'completion': round(self.completion, 6), 'mean_lap_s': _rounded(self.mean_lap_s),
+            'best_lap_s': _rounded(self.best_lap_s),
+            'status_counts': dict(sorted(Counter(run.status.label for run in self.runs).items())),
+            'starts': self.plan.starts, 'resets': self.plan.resets, 'seed': self.plan.seed,
+            'runs': [{
+                'track': run.track, 'direction': run.direction, 'start': run.start,
+                'status': run.status.label, 'incidents': run.incidents,
+                'completion': round(run.completion, 6), 'time_s': _rounded(run.time_s),
+                'lap_times_s': [_rounded(lap.time_s) for lap in run.laps],
+                'lap_clean': [lap.clean for lap in run.laps],
+            } for run in self.runs],
+        }
+
+
+def evaluate(policy: Policy, setup: RaceSetup, plan: EvaluationPlan,
+             watch: Callable[[Simulator], None] | None = None) -> Evaluation:
+    """Drive all runs of a plan side by side.
+
+    Args:
+        policy: Its outputs are taken as they are.
+        setup: Track(s), direction and codecs; its rules give way to the plan's.
+        plan: What to drive.
+        watch: Called before the first step and after every one, e.g. to film.
+
+    Returns:
+        The runs in order of course and start.
+    """
+    courses = len(setup.tracks) * (2 if setup.direction == 'both' else 1)
+    simulator = build_simulator(setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules)
+    batch = RaceBatch(simulator, setup.observation, setup.actions, None)
+    course = np.repeat(np.arange(courses), plan.starts)
+    share = np.tile(np.arange(plan.starts) / plan.starts, courses)
+    simulator.place(np.arange(len(course)), course, share * simulator.geometry.length_m[course])
+    laps: list[Lap] = []
+    ended = np.zeros(len(course), dtype=np.bool_)
+    observation = batch.observe(~ended)
+    while True:
+        if watch is not None:
+            watch(simulator)
+        if ended.all():
+            break
+        step = batch.step(policy(observation))
+        laps.extend(step.laps)
+        ended |= step.terminated | step.truncated
+        observation = batch.observe(np.zeros(len(course), dtype=np.bool_))
+    return Evaluation(plan, tuple(_run(simulator, plan, car, float(share[car]), laps)
+                                  for car in range(len(course))))
+
+
+def _run(simulator: Simulator, plan: EvaluationPlan, car: int, start: float, laps: list[Lap]) -> Run:
+    race, course = simulator.control.race[car], simulator.courses[simulator.course_of[car]]
+    driven = race['travelled_m'] / (plan.laps * course.track.length_m)
+    return Run(track=course.track.name, direction='reverse' if course.reverse else 'forward', start=start,
+               status=Status(race['status']), incidents=int(race['incidents']),
+               completion=float(np.clip(driven, 0.0, 1.0)), time_s=float(race['time_s']),
+               laps=tuple(lap for lap in laps if lap.car == car))
+
+
+def with_course(setup: RaceSetup, *, track: str | None = None, direction: str | None = None) -> RaceSetup:
+    """The same car and codecs on another track or in another direction; None keeps what there is."""
+    changes: Mapping[str, Any] = {
+        key: value for key, value in (('track', track), ('direction', direction)) if value is not None}
+    return replace(setup, **changes)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)

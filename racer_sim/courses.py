@@ -1,0 +1,155 @@
+"""Courses: tracks driven in one direction, packed into flat arrays that kernels read.
+
+A batch of cars may be on several tracks and in both directions at once; every car names its
+course by index. The two directions of a track share one ground texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from racer_sim.camera import MIP_LEVEL
+from racer_sim.ground import Ground, GroundStyle, paint_ground
+from racer_sim.track import Track
+from racer_vehicle.errors import ConfigError
+from racer_vehicle.observation import rgb_to_luma
+
+DIRECTIONS: Final = ('forward', 'reverse', 'both')
+MIP_LEVELS: Final = 7
+"""5 mm texels up to 32 cm: the footprint of a 160x120 image's last rows before the horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A track driven in one direction.
+
+    Attributes:
+        track: Geometry in the direction of travel (already reversed if `reverse`).
+        reverse: Whether this is against the direction in which the track was drawn.
+    """
+
+    track: Track
+    reverse: bool
+
+
+def courses_of(tracks: Sequence[Track], direction: str = 'forward') -> tuple[Course, ...]:
+    """Courses for tracks in the wanted direction(s), track by track.
+
+    Args:
+        tracks: At least one.
+        direction: `forward` as drawn, `reverse`, or `both`.
+
+    Raises:
+        ConfigError: Unknown direction or no track.
+    """
+    if direction not in DIRECTIONS:
+        raise ConfigError(f'direction is {direction!r}; allowed: {", ".join(DIRECTIONS)}.')
+    if not tracks:
+        raise ConfigError('no track was given; name at least one (`racer tracks list`).')
+    flags = {'forward': (False,), 'reverse': (True,), 'both': (False, True)}[direction]
+    return tuple(Course(track.reversed() if flag else track, flag) for track in tracks for flag in flags)
+
+
+@dataclass(frozen=True, slots=True)
+class CourseGeometry:
+    """Centre lines and widths of all courses, end to end.
+
+    Attributes:
+        points: float64 (sum N, 2), centre lines, metres.
+        s_m: float64 (sum (N + 1),), cumulative arc lengths.
+        left_m: float64 (sum N,), half width to the left border at each point.
+        right_m: float64 (sum N,).
+        first: int64 (courses + 1,), where each course's points start; its arc lengths start
+            `course` places later, because each has one more.
+        length_m: float64 (courses,).
+        clockwise: bool (courses,), whether its direction of travel is clockwise.
+    """
+
+    points: NDArray[np.float64]
+    s_m: NDArray[np.float64]
+    left_m: NDArray[np.float64]
+    right_m: NDArray[np.float64]
+    first: NDArray[np.int64]
+    length_m: NDArray[np.float64]
+    clockwise: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, courses: Sequence[Course]) -> CourseGeometry:
+        """Pack courses in their order."""
+        tracks = [course.track for course in courses]
+        return cls(
+            points=np.concatenate([track.centre_m for track in tracks]),
+            s_m=np.concatenate([track.s_m for track in tracks]),
+            left_m=np.concatenate([track.left_m for track in tracks]),
+            right_m=np.concatenate([track.right_m for track in tracks]),
+            first=np.cumsum([0, *(len(track.centre_m) for track in tracks)]).astype(np.int64),
+            length_m=np.array([track.length_m for track in tracks]),
+            clockwise=np.array([track.is_clockwise for track in tracks]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTextures:
+    """Mip pyramids of all grounds in one flat array, for grey or RGB cameras.
+
+    Attributes:
+        texels: uint8, flat.
+        levels: `MIP_LEVEL`, (grounds, MIP_LEVELS).
+        fields: uint8 (grounds, colours), colour beyond each texture.
+        ground_of_course: int64 (courses,).
+    """
+
+    texels: NDArray[np.uint8]
+    levels: NDArray[np.void]
+    fields: NDArray[np.uint8]
+    ground_of_course: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, courses: Sequence[Course], style: GroundStyle, *, rgb: bool) -> GroundTextures:
+        """Paint each track once and build its pyramid.
+
+        Args:
+            courses: Both directions of one track are recognised by name and share a ground.
+            style: Colours and line widths.
+            rgb: Three colour planes instead of one of luma.
+        """
+        names = list(dict.fromkeys(course.track.name for course in courses))
+        by_name = {course.track.name: course.track for course in courses}
+        pyramids = [_pyramid(paint_ground(by_name[name], style), style, rgb=rgb) for name in names]
+        levels = np.zeros((len(names), MIP_LEVELS), dtype=MIP_LEVEL)
+        offset, chunks = 0, []
+        for index, (ground, images) in enumerate(pyramids):
+            for level, planes in enumerate(images):
+                levels[index, level] = (offset, *planes.shape[1:], 1.0 / (ground.m_per_px * 2**level),
+                                        ground.x_min_m, ground.y_max_m)
+                chunks.append(planes.ravel())
+                offset += planes.size
+        field = np.array(_planes(np.full((1, 1, 3), style.field, np.uint8), rgb=rgb)).reshape(-1)
+        return cls(np.concatenate(chunks), levels, np.tile(field, (len(names), 1)),
+                   np.array([names.index(course.track.name) for course in courses], dtype=np.int64))
+
+
+def _planes(image: NDArray[np.uint8], *, rgb: bool) -> NDArray[np.uint8]:
+    """Colour planes (3 or 1, height, width) of an RGB image."""
+    return np.ascontiguousarray(image.transpose(2, 0, 1)) if rgb else rgb_to_luma(image)[None]
+
+
+def _pyramid(ground: Ground, style: GroundStyle, *, rgb: bool) -> tuple[Ground, list[NDArray[np.uint8]]]:
+    """All levels as planes; padded with field so that every halving averages whole 2x2 blocks."""
+    unit = 2 ** (MIP_LEVELS - 1)
+    height, width = ground.image.shape[:2]
+    padded = cv2.copyMakeBorder(ground.image, 0, -height % unit, 0, -width % unit,
+                                cv2.BORDER_CONSTANT, value=style.field)
+    planes = _planes(padded, rgb=rgb)
+    images = [planes]
+    for _ in range(MIP_LEVELS - 1):
+        planes = np.stack([cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+                           for plane in planes])
+        images.append(planes)
+    return ground, images

@@ -1,0 +1,110 @@
+"""Where cars are on their courses: ground truth for race control, rewards and critics."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from racer_sim.courses import CourseGeometry
+from racer_sim.frenet import nearest_on_loop
+
+PLACE: Final = np.dtype([
+    ('segment', 'i8'), ('fraction', 'f8'), ('s_m', 'f8'), ('lateral_m', 'f8'),
+    ('heading_error_rad', 'f8'), ('left_m', 'f8'), ('right_m', 'f8'), ('wheels_on_track', 'i8'),
+])
+"""Nearest centre-line segment of `base_link` and how far along it, arc length from the start line, offset
+to the left, yaw relative to the segment, half widths there, and how many wheel contact points lie between
+the borders."""
+
+
+@njit(cache=True)
+def wrap_angle(angle_rad: float) -> float:
+    """The same direction in (-pi, pi]."""
+    return math.atan2(math.sin(angle_rad), math.cos(angle_rad))
+
+
+@njit(cache=True)
+def _half_widths(left, right, segment, fraction):  # noqa: ANN001, ANN202
+    """Distances to the left and right border at a place, interpolated along its segment."""
+    after = segment + 1 if segment + 1 < left.size else 0
+    return (left[segment] + fraction * (left[after] - left[segment]),
+            right[segment] + fraction * (right[after] - right[segment]))
+
+
+@njit(cache=True)
+def _locate(places, states, course_of, wheels_m, points, s_m, left_m, right_m, first) -> None:  # noqa: ANN001
+    for i in range(states.shape[0]):
+        course = course_of[i]
+        begin, end = first[course], first[course + 1]
+        line, arc = points[begin:end], s_m[begin + course:end + course + 1]
+        left, right = left_m[begin:end], right_m[begin:end]
+        x, y, yaw = states[i].x_m, states[i].y_m, states[i].yaw_rad
+        segment, fraction, s, lateral = nearest_on_loop(line, arc, x, y)
+        after = segment + 1 if segment + 1 < end - begin else 0
+        heading = math.atan2(line[after, 1] - line[segment, 1], line[after, 0] - line[segment, 0])
+        places[i].segment, places[i].fraction = segment, fraction
+        places[i].s_m, places[i].lateral_m = s, lateral
+        places[i].heading_error_rad = wrap_angle(yaw - heading)
+        places[i].left_m, places[i].right_m = _half_widths(left, right, segment, fraction)
+        on_track, sine, cosine = 0, math.sin(yaw), math.cos(yaw)
+        for w in range(wheels_m.shape[0]):
+            wheel_x = x + cosine * wheels_m[w, 0] - sine * wheels_m[w, 1]
+            wheel_y = y + sine * wheels_m[w, 0] + cosine * wheels_m[w, 1]
+            segment, fraction, s, lateral = nearest_on_loop(line, arc, wheel_x, wheel_y)
+            to_left, to_right = _half_widths(left, right, segment, fraction)
+            on_track += -to_right <= lateral <= to_left
+        places[i].wheels_on_track = on_track
+
+
+def locate(places: NDArray[np.void], states: NDArray[np.void], course_of: NDArray[np.int64],
+           wheels_m: NDArray[np.float64], geometry: CourseGeometry) -> None:
+    """Project every car and its wheels onto its course.
+
+    Args:
+        places: `PLACE`, (N,), written.
+        states: vehicle `STATE`, (N,).
+        course_of: int64 (N,), course of each car.
+        wheels_m: float64 (4, 2), contact points in `base_link`.
+        geometry: All courses.
+    """
+    _locate(places, states, course_of, wheels_m, geometry.points, geometry.s_m, geometry.left_m,
+            geometry.right_m, geometry.first)
+
+
+@njit(cache=True)
+def _bends_ahead(bends, places, course_of, ahead_m, points, s_m, first) -> None:  # noqa: ANN001
+    for i in range(places.shape[0]):
+        course = course_of[i]
+        begin, end = first[course], first[course + 1]
+        line, arc = points[begin:end], s_m[begin + course:end + course + 1]
+        count = end - begin
+        segment, after = places[i].segment, (places[i].segment + 1) % count
+        here = math.atan2(line[after, 1] - line[segment, 1], line[after, 0] - line[segment, 0])
+        for k in range(ahead_m.size):
+            s = (places[i].s_m + ahead_m[k]) % arc[count]
+            segment = min(np.searchsorted(arc, s, side='right') - 1, count - 1)
+            after = (segment + 1) % count
+            there = math.atan2(line[after, 1] - line[segment, 1], line[after, 0] - line[segment, 0])
+            bends[i, k] = wrap_angle(there - here)
+
+
+def bends_ahead(places: NDArray[np.void], course_of: NDArray[np.int64], ahead_m: NDArray[np.float64],
+                geometry: CourseGeometry) -> NDArray[np.float64]:
+    """How much the course turns between each car and points further on.
+
+    Args:
+        places: `PLACE`, (N,).
+        course_of: int64 (N,).
+        ahead_m: float64 (K,), distances along the centre line.
+        geometry: All courses.
+
+    Returns:
+        float64 (N, K), radians in (-pi, pi], positive left.
+    """
+    bends = np.empty((places.size, ahead_m.size))
+    _bends_ahead(bends, places, course_of, ahead_m, geometry.points, geometry.s_m, geometry.first)
+    return bends

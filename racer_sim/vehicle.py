@@ -1,0 +1,155 @@
+"""Vehicle dynamics, batched: a dynamic single-track model with saturating tyre slip.
+
+Front and rear axle are each one tyre whose force follows the magic formula in the slip angle and
+shares a friction circle with the drive force (Rajamani, *Vehicle Dynamics and Control*, ch. 2 and
+13; Pacejka, *Tire and Vehicle Dynamics*, ch. 4). The car therefore ploughs, slides and spins
+when asked for more than the ground gives; nothing is clipped to a grip limit. Slip angles are taken
+over no less than `SLIP_SPEED_MPS` of rolling speed, which turns the tyre into a viscous contact
+near standstill instead of a division by zero, and leaves the kinematic model there.
+
+Mass centre and `base_link` coincide: midway between the axles (50:50 weight, an estimate for a car
+with its batteries in the middle).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
+
+SUBSTEPS: Final = 22
+"""Physics sub-steps in one control period: 3 ms each, within the stability of the stiffest tyre."""
+
+SUBSTEP_S: Final = CONTROL_PERIOD_S / SUBSTEPS
+SLIP_SPEED_MPS: Final = 0.5
+GRAVITY_MPS2: Final = 9.80665
+
+STATE: Final = np.dtype([
+    ('x_m', 'f8'), ('y_m', 'f8'), ('yaw_rad', 'f8'),
+    ('vx_mps', 'f8'), ('vy_mps', 'f8'), ('yaw_rate_radps', 'f8'),
+    ('steering_rad', 'f8'), ('drive_mps2', 'f8'), ('ax_mps2', 'f8'),
+])
+"""One car: pose of `base_link` in the map, velocity in the body frame, wheel angle, drive force over
+mass, and the longitudinal acceleration that shifts load between the axles."""
+
+PARAMETERS: Final = np.dtype([
+    ('wheelbase_m', 'f8'), ('inertia_ratio_m2', 'f8'), ('cog_height_m', 'f8'),
+    ('max_steering_rad', 'f8'), ('friction', 'f8'), ('stiffness', 'f8'), ('shape', 'f8'),
+    ('stall_accel_mps2', 'f8'), ('no_load_speed_mps', 'f8'), ('brake_accel_mps2', 'f8'),
+    ('speed_gain_per_s', 'f8'), ('motor_lag_s', 'f8'), ('rolling_accel_mps2', 'f8'),
+    ('drag_per_m', 'f8'), ('servo_lag_s', 'f8'), ('servo_rate_radps', 'f8'),
+])
+"""What physics needs of a `CarSpec`; one row a car, so that cars may differ (randomisation)."""
+
+
+def vehicle_parameters(car: CarSpec, cars: int) -> NDArray[np.void]:
+    """Physics parameters of `cars` equal cars.
+
+    Args:
+        car: The specification.
+        cars: How many rows.
+
+    Returns:
+        `PARAMETERS`, (cars,).
+    """
+    tyre, motor, servo = car.tyre, car.motor, car.servo
+    return np.full(cars, np.array((
+        car.wheelbase_m, car.yaw_inertia_kgm2 / car.mass_kg, car.cog_height_m,
+        car.max_steering_rad, tyre.friction, tyre.stiffness, tyre.shape,
+        motor.stall_accel_mps2, motor.no_load_speed_mps, motor.brake_accel_mps2,
+        motor.speed_gain_per_s, motor.lag_s, motor.rolling_accel_mps2,
+        motor.drag_per_m, servo.lag_s, servo.rate_limit_radps,
+    ), dtype=PARAMETERS))
+
+
+@njit(cache=True)
+def _tyre_force(slip_mps: float, rolling_mps: float, drive: float, load: float, p) -> float:  # noqa: ANN001
+    """Lateral force over mass of one axle, m/s^2; `load` and `drive` are forces over mass too."""
+    slip_rad = math.atan2(slip_mps, max(abs(rolling_mps), SLIP_SPEED_MPS))
+    grip = p.friction * load
+    lateral_grip = math.sqrt(max(grip * grip - drive * drive, 0.0))
+    return -lateral_grip * math.sin(p.shape * math.atan(p.stiffness * slip_rad))
+
+
+@njit(cache=True)
+def _motor_demand(speed_error: float, vx: float, p) -> float:  # noqa: ANN001
+    """Drive force over mass that the speed controller asks for, within motor and brake limits."""
+    demand = p.speed_gain_per_s * speed_error
+    if demand * vx < 0.0:
+        return min(max(demand, -p.brake_accel_mps2), p.brake_accel_mps2)
+    available = p.stall_accel_mps2 * max(1.0 - abs(vx) / p.no_load_speed_mps, 0.0)
+    return min(max(demand, -available), available)
+
+
+@njit(cache=True)
+def _substep(c, p, steering_command: float, speed_command: float, dt: float) -> None:  # noqa: ANN001
+    """Advance one car (`STATE` record `c`, `PARAMETERS` record `p`) by `dt` seconds in place."""
+    target = min(max(steering_command, -p.max_steering_rad), p.max_steering_rad)
+    rate = (target - c.steering_rad) / max(p.servo_lag_s, dt)
+    c.steering_rad += dt * min(max(rate, -p.servo_rate_radps), p.servo_rate_radps)
+    demand = _motor_demand(speed_command - c.vx_mps, c.vx_mps, p)
+    c.drive_mps2 += (demand - c.drive_mps2) * dt / max(p.motor_lag_s, dt)
+
+    half = 0.5 * p.wheelbase_m
+    shift = c.ax_mps2 * p.cog_height_m / p.wheelbase_m
+    load_front = max(0.5 * GRAVITY_MPS2 - shift, 0.0)
+    load_rear = max(0.5 * GRAVITY_MPS2 + shift, 0.0)
+    drive_front = min(max(0.5 * c.drive_mps2, -p.friction * load_front), p.friction * load_front)
+    drive_rear = min(max(0.5 * c.drive_mps2, -p.friction * load_rear), p.friction * load_rear)
+
+    sine, cosine = math.sin(c.steering_rad), math.cos(c.steering_rad)
+    across_front = c.vy_mps + half * c.yaw_rate_radps
+    across_rear = c.vy_mps - half * c.yaw_rate_radps
+    side_front = _tyre_force(cosine * across_front - sine * c.vx_mps,
+                             cosine * c.vx_mps + sine * across_front, drive_front, load_front, p)
+    side_rear = _tyre_force(across_rear, c.vx_mps, drive_rear, load_rear, p)
+
+    resistance = (p.rolling_accel_mps2 * math.tanh(c.vx_mps / 0.02)
+                  + p.drag_per_m * c.vx_mps * abs(c.vx_mps))
+    front_x = cosine * drive_front - sine * side_front
+    front_y = cosine * side_front + sine * drive_front
+    c.ax_mps2 = front_x + drive_rear - resistance
+    ay_mps2 = front_y + side_rear
+    yaw_accel = half * (front_y - side_rear) / p.inertia_ratio_m2
+
+    vx = c.vx_mps
+    c.vx_mps += dt * (c.ax_mps2 + c.vy_mps * c.yaw_rate_radps)
+    c.vy_mps += dt * (ay_mps2 - vx * c.yaw_rate_radps)
+    c.yaw_rate_radps += dt * yaw_accel
+    middle = c.yaw_rad + 0.5 * dt * c.yaw_rate_radps
+    sine, cosine = math.sin(middle), math.cos(middle)
+    c.x_m += dt * (cosine * c.vx_mps - sine * c.vy_mps)
+    c.y_m += dt * (sine * c.vx_mps + cosine * c.vy_mps)
+    c.yaw_rad += dt * c.yaw_rate_radps
+
+
+@njit(cache=True)
+def advance(state, parameters, held, commands, delay_substeps, frozen) -> None:  # noqa: ANN001
+    """Advance every car by one control period, in place.
+
+    A command decided from an image takes effect when the image is `delay_substeps` old; until
+    then the car goes on with the command it held. Afterwards `held` is the new command.
+
+    Args:
+        state: `STATE`, (N,).
+        parameters: `PARAMETERS`, (N,).
+        held: float64 (N, 2), the commands in force: steering rad, speed m/s.
+        commands: float64 (N, 2), the new commands.
+        delay_substeps: int64 (N,), 0 to `SUBSTEPS`.
+        frozen: bool (N,), cars that serve a penalty and do not move.
+    """
+    for i in range(state.shape[0]):
+        if not frozen[i]:
+            for k in range(SUBSTEPS):
+                if k == delay_substeps[i]:
+                    held[i, 0] = commands[i, 0]
+                    held[i, 1] = commands[i, 1]
+                _substep(state[i], parameters[i], held[i, 0], held[i, 1], SUBSTEP_S)
+        held[i, 0] = commands[i, 0]
+        held[i, 1] = commands[i, 1]
+        state[i].yaw_rad = math.atan2(math.sin(state[i].yaw_rad), math.cos(state[i].yaw_rad))
