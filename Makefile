@@ -20,7 +20,7 @@ race: setup ## train a model on a real track, race it, film it
 test: setup ## every check: style, types, architecture, tests
 	@status=0; \
 	$(MAKE) --no-print-directory --keep-going lint types || status=$$?; \
-	$(BIN)/python -m pytest || status=$$?; \
+	$(BIN)/python -m pytest -n 2 || status=$$?; \
 	exit $$status
 
 bench: setup ## measure the simulator and training on this machine
