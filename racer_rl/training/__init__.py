@@ -1,0 +1,1 @@
+"""Training on Stable-Baselines3: networks, policies, settings, algorithms, checkpoints."""
