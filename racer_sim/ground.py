@@ -23,6 +23,9 @@ LARGEST_IMAGE_PX = 64_000_000
 _SHIFT = 8
 """Fractional bits of the pixel coordinates that OpenCV is given."""
 
+_BLEED_PX = 0.65
+"""How far OpenCV's anti-aliased polygons reach beyond their outline (measured, 4.x, any angle)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundStyle:
@@ -124,8 +127,7 @@ def paint_ground(
     canvas.image[:] = style.field
     _paint_surface(canvas, track, style)
     if style.dash_width_m > 0.0:
-        for dash in _dashes(track, style):
-            canvas.stroke(dash, style.dash_width_m, style.dashes, closed=False)
+        _paint_dashes(canvas, track, style)
     canvas.image.setflags(write=False)
     return Ground(image=canvas.image, x_min_m=x_min, y_max_m=y_max, m_per_px=m_per_px)
 
@@ -143,39 +145,49 @@ class _Canvas:
         pixels = (points - self.origin) * (1.0, -1.0) / self.m_per_px - 0.5
         return np.round(pixels * (1 << _SHIFT)).astype(np.int32)
 
-    def fill(self, polygon: Floats, colour: Colour) -> None:
-        """Fill a polygon, its outline included, so that neighbours leave no seam."""
-        cv2.fillPoly(self.image, [self._pixels(polygon)], colour, cv2.LINE_8, _SHIFT)
+    def ribbon(self, left: Floats, right: Floats, colour: Colour, *, closed: bool = True) -> None:
+        """Fill the quads between two lines, row by row, with smooth edges where the lines are.
 
-    def stroke(self, line: Floats, width_m: float, colour: Colour, *, closed: bool) -> None:
-        """Draw an anti-aliased line of a width, at least one pixel."""
-        thickness = max(1, round(width_m / self.m_per_px))
-        cv2.polylines(
-            self.image, [self._pixels(line)], closed, colour, thickness, cv2.LINE_AA, _SHIFT
-        )
+        Args:
+            left: float64, (N, 2), metres.
+            right: float64, (N, 2), metres.
+            colour: What to fill with.
+            closed: Whether the last rows join the first.
+        """
+        across = right - left
+        width = np.hypot(*across.T)[:, None]
+        part = np.minimum(_BLEED_PX * self.m_per_px / np.maximum(width, 1e-9), 0.45)
+        one, other = self._pixels(left + part * across), self._pixels(right - part * across)
+        after_one, after_other = np.roll(one, -1, axis=0), np.roll(other, -1, axis=0)
+        quads = np.stack((one, after_one, after_other, other), axis=1)
+        for quad in quads if closed else quads[:-1]:
+            cv2.fillPoly(self.image, [quad], colour, cv2.LINE_AA, _SHIFT)
 
 
 def _paint_surface(canvas: _Canvas, track: Track, style: GroundStyle) -> None:
-    """Asphalt as the union of the quads between rows, then the border lines.
+    """Asphalt between the borders, then the lines along them.
 
-    The quads end in the middle of the border lines: their jagged edges vanish under the stroke,
-    whose smooth outer edge is the border.
+    The asphalt ends under the middle of the lines, so that their outer edge blends with the field
+    alone.
     """
-    inset = style.border_width_m / 2.0
-    left = track.left_border_m - inset * vertex_normals(track.left_border_m)
-    right = track.right_border_m + inset * vertex_normals(track.right_border_m)
-    next_left, next_right = np.roll(left, -1, axis=0), np.roll(right, -1, axis=0)
-    for quad in np.stack((left, next_left, next_right, right), axis=1):
-        canvas.fill(quad, style.asphalt)
-    edge, width = (style.border, style.border_width_m) if inset > 0.0 else (style.asphalt, 0.0)
-    for line in (left, right):
-        canvas.stroke(line, width, edge, closed=True)
+    left, right = track.left_border_m, track.right_border_m
+    inward_left = -style.border_width_m * vertex_normals(left)
+    inward_right = style.border_width_m * vertex_normals(right)
+    canvas.ribbon(left + inward_left / 2.0, right + inward_right / 2.0, style.asphalt)
+    if style.border_width_m > 0.0:
+        canvas.ribbon(left, left + inward_left, style.border)
+        canvas.ribbon(right + inward_right, right, style.border)
 
 
-def _dashes(track: Track, style: GroundStyle) -> list[Floats]:
-    """Centre-line pieces, float64 (M, 2) each, placed alike in both directions of travel."""
+def _paint_dashes(canvas: _Canvas, track: Track, style: GroundStyle) -> None:
+    """Dashes on the centre line, placed alike in both directions of travel."""
     count = max(1, round(track.length_m / (style.dash_m + style.gap_m)))
     period = track.length_m / count
     half = 0.5 * period * style.dash_m / (style.dash_m + style.gap_m)
     parts = np.linspace(-half, half, 9)
-    return [np.stack(track.pose_at(index * period + parts)[:2], axis=1) for index in range(count)]
+    for middle in period * np.arange(count):
+        left, right = (
+            np.stack(track.pose_at(middle + parts, side * style.dash_width_m / 2.0)[:2], axis=1)
+            for side in (1.0, -1.0)
+        )
+        canvas.ribbon(left, right, style.dashes, closed=False)

@@ -182,12 +182,13 @@ class Track:
 
     @cached_property
     def min_radius_m(self) -> float:
-        """Tightest radius of the centre line: smallest circle through three places 0.3 m apart."""
+        """Tightest radius of the centre line: smallest circle through three points 0.3 m apart."""
         reach = min(RADIUS_REACH_M, self.length_m / 8.0)
-        here, back, ahead = (
-            np.stack(self.pose_at(self.s_m[:-1] + shift)[:2], axis=1)
-            for shift in (0.0, -reach, reach)
-        )
+        s, here = self.s_m[:-1], self.centre_m
+        # Rows, not places between them: a chord's middle lies inside of the bend.
+        after = np.searchsorted(self.s_m, np.mod(s + reach, self.length_m)) % len(here)
+        before = np.searchsorted(self.s_m, np.mod(s - reach, self.length_m), side='right') - 1
+        back, ahead = here[before % len(here)], here[after]
         a, b, c = (np.hypot(*(p - q).T) for p, q in ((here, back), (ahead, here), (ahead, back)))
         first, second = here - back, ahead - back
         doubled_area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
