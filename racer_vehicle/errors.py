@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class RacerError(Exception):
-    """Root of every error that `racer` raises on purpose; the command line prints it in one line."""
+    """Root of every error that `racer` raises on purpose; commands print it in one line."""
 
 
 class ConfigError(RacerError, ValueError):
@@ -19,11 +19,11 @@ class TrackError(ConfigError):
 
 
 class RewardError(RacerError):
-    """A reward function does not load, raises, or returns something that is not a finite number."""
+    """A reward function does not load, raises, or returns what is not a finite number."""
 
 
 class ModelMismatchError(RacerError):
-    """A model, checkpoint or policy bundle does not fit the car or the run that wants to use it."""
+    """A model, checkpoint or policy bundle does not fit the car or the run that wants it."""
 
 
 class UnknownNameError(ConfigError):
@@ -39,9 +39,13 @@ class UnknownNameError(ConfigError):
             remedy: What to do, e.g. the command that lists the catalogue.
         """
         names = sorted(known)
-        near = difflib.get_close_matches(given.lower(), [name.lower() for name in names], n=3, cutoff=0.5)
+        near = difflib.get_close_matches(
+            given.lower(), [name.lower() for name in names], n=3, cutoff=0.5
+        )
         nearest = [name for name in names if name.lower() in near]
-        allowed = f'did you mean {" or ".join(nearest)}?' if nearest else f'known: {", ".join(names)}.'
+        allowed = (
+            f'did you mean {" or ".join(nearest)}?' if nearest else f'known: {", ".join(names)}.'
+        )
         super().__init__(f'unknown {kind} {given!r}; {allowed}' + (f' {remedy}' if remedy else ''))
         self.given = given
         self.nearest = tuple(nearest)

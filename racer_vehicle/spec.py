@@ -9,10 +9,16 @@ car should replace, and that domain randomisation has to cover until then.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from racer_vehicle.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Spec = TypeVar('_Spec', bound='DataclassInstance')
 
 CONTROL_PERIOD_MS: Final = 66
 """One control period of every simulator and of the car, nominally 15 Hz.
@@ -64,8 +70,16 @@ class CameraSpec:
     pitch_rad: float = math.radians(15.0)
 
     def __post_init__(self) -> None:
-        require_range(self, width_px=(8, 1920), height_px=(8, 1080), hfov_rad=(0.2, 2.8),
-                      x_m=(-1, 1), y_m=(-1, 1), z_m=(0.01, 2.0), pitch_rad=(-1.0, 1.5))
+        require_range(
+            self,
+            width_px=(8, 1920),
+            height_px=(8, 1080),
+            hfov_rad=(0.2, 2.8),
+            x_m=(-1, 1),
+            y_m=(-1, 1),
+            z_m=(0.01, 2.0),
+            pitch_rad=(-1.0, 1.5),
+        )
 
     @property
     def focal_px(self) -> float:
@@ -94,8 +108,15 @@ class LidarSpec:
     z_m: float = 0.161
 
     def __post_init__(self) -> None:
-        require_range(self, rays=(2, 4096), fov_rad=(0.1, 2 * math.pi), range_min_m=(0.0, 1.0),
-                      range_max_m=(1.0, 100.0), x_m=(-1, 1), z_m=(0.0, 2.0))
+        require_range(
+            self,
+            rays=(2, 4096),
+            fov_rad=(0.1, 2 * math.pi),
+            range_min_m=(0.0, 1.0),
+            range_max_m=(1.0, 100.0),
+            x_m=(-1, 1),
+            z_m=(0.0, 2.0),
+        )
 
     @property
     def angles_rad(self) -> tuple[float, ...]:
@@ -151,9 +172,16 @@ class MotorSpec:
     drag_per_m: float = 0.02
 
     def __post_init__(self) -> None:
-        require_range(self, stall_accel_mps2=(0.1, 100), no_load_speed_mps=(0.5, 50),
-                      brake_accel_mps2=(0.1, 100), speed_gain_per_s=(0.1, 100), lag_s=(0.0, 1.0),
-                      rolling_accel_mps2=(0.0, 5.0), drag_per_m=(0.0, 5.0))
+        require_range(
+            self,
+            stall_accel_mps2=(0.1, 100),
+            no_load_speed_mps=(0.5, 50),
+            brake_accel_mps2=(0.1, 100),
+            speed_gain_per_s=(0.1, 100),
+            lag_s=(0.0, 1.0),
+            rolling_accel_mps2=(0.0, 5.0),
+            drag_per_m=(0.0, 5.0),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +190,8 @@ class ServoSpec:
 
     Attributes:
         lag_s: Time constant. 0.06 (estimate; a hobby servo's own loop plus 50 Hz pulse input).
-        rate_limit_radps: 5.2: 60 degrees in 0.10 s at the horn (usual 17 g servo data sheet), halved
-            by the linkage.
+        rate_limit_radps: 5.2: 60 degrees in 0.10 s at the horn (usual 17 g servo data sheet),
+            halved by the linkage.
     """
 
     lag_s: float = 0.06
@@ -183,7 +211,7 @@ class CarSpec:
         wheel_radius_m: 0.035, same URDF.
         length_m: Collision footprint. 0.324, same URDF.
         width_m: Collision footprint. 0.196, same URDF.
-        height_m: Body height as others' cameras and lidars see it. 0.194, body mesh of the same URDF.
+        height_m: Body height as other cars see it. 0.194, body mesh of the same URDF.
         mass_kg: 1.5 (estimate: 0.9 kg 1/18 chassis, compute, camera and two batteries; the old
             simulator's 7.5 kg belongs to no car of this size).
         yaw_inertia_kgm2: 0.018: a uniform box of this footprint has m (l^2 + w^2) / 12.
@@ -210,10 +238,20 @@ class CarSpec:
     lidar: LidarSpec = field(default_factory=LidarSpec)
 
     def __post_init__(self) -> None:
-        require_range(self, wheelbase_m=(0.05, 1.0), track_width_m=(0.03, 1.0),
-                      wheel_radius_m=(0.01, 0.2), length_m=(0.05, 2.0), width_m=(0.03, 1.0),
-                      height_m=(0.02, 1.0), mass_kg=(0.1, 20.0), yaw_inertia_kgm2=(1e-4, 10.0),
-                      cog_height_m=(0.0, 0.5), max_steering_rad=(0.05, 1.2), max_speed_mps=(0.1, 20.0))
+        require_range(
+            self,
+            wheelbase_m=(0.05, 1.0),
+            track_width_m=(0.03, 1.0),
+            wheel_radius_m=(0.01, 0.2),
+            length_m=(0.05, 2.0),
+            width_m=(0.03, 1.0),
+            height_m=(0.02, 1.0),
+            mass_kg=(0.1, 20.0),
+            yaw_inertia_kgm2=(1e-4, 10.0),
+            cog_height_m=(0.0, 0.5),
+            max_steering_rad=(0.05, 1.2),
+            max_speed_mps=(0.1, 20.0),
+        )
 
     @property
     def wheel_positions_m(self) -> tuple[tuple[float, float], ...]:
@@ -222,10 +260,37 @@ class CarSpec:
         return ((x, y), (x, -y), (-x, y), (-x, -y))
 
 
-def spec_as_dict(spec: object) -> dict[str, object]:
+def spec_as_dict(spec: DataclassInstance) -> dict[str, Any]:
     """Nested plain dictionary of a specification, for a model card or a run record."""
-    result: dict[str, object] = {}
-    for item in fields(spec):  # type: ignore[arg-type]
+    result: dict[str, Any] = {}
+    for item in fields(spec):
         value = getattr(spec, item.name)
-        result[item.name] = spec_as_dict(value) if hasattr(value, '__dataclass_fields__') else value
+        result[item.name] = (
+            spec_as_dict(value) if hasattr(value, '__dataclass_fields__') else value
+        )
     return result
+
+
+def spec_from_dict(kind: type[_Spec], content: Mapping[str, Any]) -> _Spec:
+    """The specification that `spec_as_dict` wrote.
+
+    Args:
+        kind: Its dataclass.
+        content: Nested dictionary; fields that are missing take their default.
+
+    Raises:
+        ConfigError: A field is unknown or its value not usable.
+    """
+    known = {item.name: item for item in fields(kind)}
+    unknown = sorted(content.keys() - known.keys())
+    if unknown:
+        raise ConfigError(
+            f'{kind.__name__} has no {", ".join(unknown)}; known: {", ".join(known)}.'
+        )
+    values = {
+        name: spec_from_dict(known[name].default_factory, value)  # type: ignore[arg-type]
+        if isinstance(value, Mapping)
+        else value
+        for name, value in content.items()
+    }
+    return kind(**values)

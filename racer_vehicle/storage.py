@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 
@@ -24,7 +24,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         OSError: The disk refused; the old file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.part', dir=path.parent)
+    temporary = path.parent / f'.{path.name}.{secrets.token_hex(8)}.part'
+    # Not tempfile: its files are private, and a model is as readable as its owner's umask says.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, 'wb') as stream:
             stream.write(content)

@@ -16,6 +16,7 @@ from racer_vehicle.errors import RacerError
 
 COMMANDS: Final = {
     'tracks': 'List, show, import and generate tracks.',
+    'train': 'Teach a model to drive a track.',
 }
 """Command to its line in `racer --help`.
 

@@ -1,4 +1,4 @@
-"""Evaluation: a policy without exploration drives laps from several starts, and every lap is judged."""
+"""Evaluation: a policy that does not explore drives laps from several starts; each is judged."""
 
 from __future__ import annotations
 
@@ -44,13 +44,21 @@ class EvaluationPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_range(self, laps=(1, 1000), starts=(1, 256), resets=(0, 1_000_000),
-                      lap_time_limit_s=(1.0, 3600.0), seed=(0, 2**63 - 1))
+        require_range(
+            self,
+            laps=(1, 1000),
+            starts=(1, 256),
+            resets=(0, 1_000_000),
+            lap_time_limit_s=(1.0, 3600.0),
+            seed=(0, 2**63 - 1),
+        )
 
     @property
     def rules(self) -> RaceRules:
         """Race rules of one run."""
-        return RaceRules(laps=self.laps, resets=self.resets, time_limit_s=self.laps * self.lap_time_limit_s)
+        return RaceRules(
+            laps=self.laps, resets=self.resets, time_limit_s=self.laps * self.lap_time_limit_s
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,23 +136,39 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for `--json` and for the model's folder; times to the microsecond."""
         return {
-            'laps': self.plan.laps, 'clean_laps': self.clean_laps, 'total_laps': self.total_laps,
-            'completion': round(self.completion, 6), 'mean_lap_s': _rounded(self.mean_lap_s),
+            'laps': self.plan.laps,
+            'clean_laps': self.clean_laps,
+            'total_laps': self.total_laps,
+            'completion': round(self.completion, 6),
+            'mean_lap_s': _rounded(self.mean_lap_s),
             'best_lap_s': _rounded(self.best_lap_s),
             'status_counts': dict(sorted(Counter(run.status.label for run in self.runs).items())),
-            'starts': self.plan.starts, 'resets': self.plan.resets, 'seed': self.plan.seed,
-            'runs': [{
-                'track': run.track, 'direction': run.direction, 'start': run.start,
-                'status': run.status.label, 'incidents': run.incidents,
-                'completion': round(run.completion, 6), 'time_s': _rounded(run.time_s),
-                'lap_times_s': [_rounded(lap.time_s) for lap in run.laps],
-                'lap_clean': [lap.clean for lap in run.laps],
-            } for run in self.runs],
+            'starts': self.plan.starts,
+            'resets': self.plan.resets,
+            'seed': self.plan.seed,
+            'runs': [
+                {
+                    'track': run.track,
+                    'direction': run.direction,
+                    'start': run.start,
+                    'status': run.status.label,
+                    'incidents': run.incidents,
+                    'completion': round(run.completion, 6),
+                    'time_s': _rounded(run.time_s),
+                    'lap_times_s': [_rounded(lap.time_s) for lap in run.laps],
+                    'lap_clean': [lap.clean for lap in run.laps],
+                }
+                for run in self.runs
+            ],
         }
 
 
-def evaluate(policy: Policy, setup: RaceSetup, plan: EvaluationPlan,
-             watch: Callable[[Simulator], None] | None = None) -> Evaluation:
+def evaluate(
+    policy: Policy,
+    setup: RaceSetup,
+    plan: EvaluationPlan,
+    watch: Callable[[Simulator], None] | None = None,
+) -> Evaluation:
     """Drive all runs of a plan side by side.
 
     Args:
@@ -157,7 +181,9 @@ def evaluate(policy: Policy, setup: RaceSetup, plan: EvaluationPlan,
         The runs in order of course and start.
     """
     courses = len(setup.tracks) * (2 if setup.direction == 'both' else 1)
-    simulator = build_simulator(setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules)
+    simulator = build_simulator(
+        setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules
+    )
     batch = RaceBatch(simulator, setup.observation, setup.actions, None)
     course = np.repeat(np.arange(courses), plan.starts)
     share = np.tile(np.arange(plan.starts) / plan.starts, courses)
@@ -174,23 +200,38 @@ def evaluate(policy: Policy, setup: RaceSetup, plan: EvaluationPlan,
         laps.extend(step.laps)
         ended |= step.terminated | step.truncated
         observation = batch.observe(np.zeros(len(course), dtype=np.bool_))
-    return Evaluation(plan, tuple(_run(simulator, plan, car, float(share[car]), laps)
-                                  for car in range(len(course))))
+    return Evaluation(
+        plan,
+        tuple(_run(simulator, plan, car, float(share[car]), laps) for car in range(len(course))),
+    )
 
 
-def _run(simulator: Simulator, plan: EvaluationPlan, car: int, start: float, laps: list[Lap]) -> Run:
+def _run(
+    simulator: Simulator, plan: EvaluationPlan, car: int, start: float, laps: list[Lap]
+) -> Run:
     race, course = simulator.control.race[car], simulator.courses[simulator.course_of[car]]
     driven = race['travelled_m'] / (plan.laps * course.track.length_m)
-    return Run(track=course.track.name, direction='reverse' if course.reverse else 'forward', start=start,
-               status=Status(race['status']), incidents=int(race['incidents']),
-               completion=float(np.clip(driven, 0.0, 1.0)), time_s=float(race['time_s']),
-               laps=tuple(lap for lap in laps if lap.car == car))
+    return Run(
+        track=course.track.name,
+        direction='reverse' if course.reverse else 'forward',
+        start=start,
+        status=Status(race['status']),
+        incidents=int(race['incidents']),
+        completion=float(np.clip(driven, 0.0, 1.0)),
+        time_s=float(race['time_s']),
+        laps=tuple(lap for lap in laps if lap.car == car),
+    )
 
 
-def with_course(setup: RaceSetup, *, track: str | None = None, direction: str | None = None) -> RaceSetup:
-    """The same car and codecs on another track or in another direction; None keeps what there is."""
+def with_course(
+    setup: RaceSetup, *, track: str | None = None, direction: str | None = None
+) -> RaceSetup:
+    """The same car and codecs on another track or the other way; None keeps what there is."""
     changes: Mapping[str, Any] = {
-        key: value for key, value in (('track', track), ('direction', direction)) if value is not None}
+        key: value
+        for key, value in (('track', track), ('direction', direction))
+        if value is not None
+    }
     return replace(setup, **changes)
 
 

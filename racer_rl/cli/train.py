@@ -1,0 +1,235 @@
+"""`racer train`: teach a model to drive a track."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from racer_rl.cli.durations import format_duration, parse_duration
+from racer_vehicle.errors import ConfigError
+from racer_vehicle.metadata import TrainingAlgorithm
+
+if TYPE_CHECKING:
+    from racer_rl.envs.build import RaceSetup
+    from racer_rl.store.models import ModelFolder
+    from racer_rl.training.plan import Limits, StopReason, TrainingPlan
+    from racer_rl.training.standing import Standing
+
+train_app = typer.Typer(add_completion=False)
+
+DEFAULT_TIME = '10m'
+EXIT_INTERRUPTED = 130
+_WITH_RESUME = frozenset({'name', 'time', 'steps', 'until_laps', 'resume', 'as_json'})
+
+
+@train_app.command()
+def train(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help='Name of the model.')],
+    track: Annotated[
+        list[str] | None,
+        typer.Option(help='Track by name or file; give it several times for several tracks.'),
+    ] = None,
+    direction: Annotated[str, typer.Option(help='forward, reverse or both.')] = 'forward',
+    reward: Annotated[
+        str,
+        typer.Option(help='Python file with reward_function(params), or an included one by name.'),
+    ] = 'progress',
+    algorithm: Annotated[str, typer.Option(help='ppo or sac.')] = 'ppo',
+    network: Annotated[
+        str, typer.Option(help="FAST, or one of DeepRacer's three by name.")
+    ] = 'FAST',
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            help='model_metadata.json: actions, sensors, network and algorithm from there.'
+        ),
+    ] = None,
+    hyperparameters: Annotated[
+        Path | None, typer.Option(help="JSON with settings by our names or DeepRacer's.")
+    ] = None,
+    max_speed: Annotated[float, typer.Option(help='Fastest action, m/s, 0.6 to 4.')] = 2.0,
+    seed: Annotated[int, typer.Option(help='Same seed, same weights.', min=0)] = 0,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            help=f'Stop after so long: 90s, 10m, 1h. [default: {DEFAULT_TIME}, unless --steps]'
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help='Stop after so many steps.', min=1)] = None,
+    until_laps: Annotated[
+        bool,
+        typer.Option(
+            '--until-laps',
+            help='Stop as soon as every evaluation lap is clean: 4 starts x 3 laps.',
+        ),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option('--resume', help='Go on with a model of this name.')
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option('--json', help='Print the result as one JSON object.')
+    ] = False,
+) -> None:
+    """Teach a model to drive a track from its camera.
+
+    Without --time, --steps or --until-laps it stops as with `--until-laps --time 10m`. Ctrl-C
+    saves and leaves with 130; --resume goes on.
+    """
+    from racer_rl.store.models import model_folder, open_model
+
+    limits = _limits(time, steps, until_laps)
+    if resume:
+        _refuse_changes(context)
+        folder = open_model(name)
+        plan = _resumed_plan(folder, limits)
+    else:
+        folder = model_folder(name)
+        if folder.exists:
+            raise ConfigError(
+                f'model {name!r} exists already; choose another --name, or go on with it: '
+                f'racer train --name {name} --resume.'
+            )
+        setup = _setup(track, direction, reward, network, metadata, max_speed)
+        plan = _new_plan(setup, _algorithm(algorithm, metadata), hyperparameters, seed, limits)
+    _run(folder, plan, resume=resume, as_json=as_json)
+
+
+def _refuse_changes(context: typer.Context) -> None:
+    """A resumed run keeps what it began with; only its limits may be new."""
+    for parameter, value in context.params.items():
+        given = context.get_parameter_source(parameter)
+        if parameter not in _WITH_RESUME and given is not None and given.name == 'COMMANDLINE':
+            raise ConfigError(
+                f'--{parameter.replace("_", "-")} is {value!r}, but --resume is given; allowed '
+                'with --resume: --time, --steps, --until-laps. Leave it out, or train a new model.'
+            )
+
+
+def _limits(time: str | None, steps: int | None, until_laps: bool) -> Limits:
+    from racer_rl.training.plan import Limits
+
+    if time is None and steps is None:
+        return Limits(time_s=parse_duration(DEFAULT_TIME), until_laps=True)
+    return Limits(
+        time_s=parse_duration(time) if time else float('inf'), steps=steps, until_laps=until_laps
+    )
+
+
+def _algorithm(algorithm: str, metadata: Path | None) -> str:
+    from racer_vehicle.metadata import ModelMetadata
+
+    if metadata is None:
+        return algorithm
+    return ModelMetadata.from_json(_read(metadata)).training_algorithm.value
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f'cannot read {path} ({error}); give the path of a JSON file.') from None
+
+
+def _setup(
+    track: list[str] | None,
+    direction: str,
+    reward: str,
+    network: str,
+    metadata: Path | None,
+    max_speed: float,
+) -> RaceSetup:
+    from racer_rl.envs.build import RaceSetup
+    from racer_rl.training.networks import find_network
+    from racer_sim.track_library import find_track, track_names
+    from racer_vehicle.action import ContinuousActions
+    from racer_vehicle.metadata import ModelMetadata
+
+    if not track:
+        names = ', '.join(known for known, _ in track_names())
+        raise ConfigError(f'no --track was given; name at least one of: {names}; or a file.')
+    for one in track:
+        find_track(one)
+    find_network(network)
+    setup = RaceSetup(track=tuple(track), direction=direction, reward=reward, network=network)
+    if metadata is None:
+        return replace(setup, actions=ContinuousActions(speed_high_mps=max_speed))
+    given = ModelMetadata.from_json(_read(metadata))
+    return replace(
+        setup,
+        actions=given.action_space,
+        sensors=given.sensors,
+        lidar=given.lidar,
+        network=given.neural_network,
+    )
+
+
+def _new_plan(
+    setup: RaceSetup, algorithm: str, hyperparameters: Path | None, seed: int, limits: Limits
+) -> TrainingPlan:
+    from racer_rl.training.hyperparameters import load_hyperparameters
+    from racer_rl.training.plan import TrainingPlan
+
+    settings, notes = load_hyperparameters(hyperparameters, algorithm, setup.network)
+    for note in notes:
+        typer.echo(f'note: {note}', err=True)
+    setup = replace(setup, stack=settings.stack_size)
+    setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
+    return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed)
+
+
+def _resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
+    from racer_rl.training.hyperparameters import ALGORITHMS
+    from racer_rl.training.plan import TrainingPlan
+
+    run = folder.run
+    settings = ALGORITHMS[folder.metadata.training_algorithm](**run['hyperparameters'])
+    return TrainingPlan(
+        setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed']
+    )
+
+
+def _run(folder: ModelFolder, plan: TrainingPlan, *, resume: bool, as_json: bool) -> None:
+    """Train with progress on the terminal (stderr), then say what came of it."""
+    from racer_rl.cli.training_view import show_training
+    from racer_rl.training.plan import StopReason
+    from racer_rl.training.train import train
+
+    with show_training(folder.name, plan.limits) as watch:
+        reason, standing = train(folder, plan, watch, resume=resume)
+    best = standing.best
+    if as_json:
+        typer.echo(
+            json.dumps({
+                'model': folder.name,
+                'folder': str(folder.path),
+                'stopped_because': reason.value,
+                'steps': standing.steps,
+                'episodes': standing.episodes,
+                'seconds': round(standing.seconds, 3),
+                'best': best.as_dict() if best else None,
+            })
+        )
+    else:
+        typer.echo(_summary(folder, reason, standing))
+    if reason is StopReason.INTERRUPTED:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _summary(folder: ModelFolder, reason: StopReason, standing: Standing) -> str:
+    """A few lines for people: why it ended, what the best can do, what to do next."""
+    best, took = standing.best, format_duration(standing.seconds)
+    lines = [f'stopped: {reason} after {standing.steps:,} steps, {took}.']
+    if best is not None:
+        pace = '' if best.mean_lap_s is None else f', mean lap {best.mean_lap_s:.2f} s'
+        lines.append(f'best model: {best.clean_laps} of {best.total_laps} laps clean{pace}.')
+    lines.append(f'saved in {folder.path}')
+    if best is not None and best.is_clean:
+        lines.append(f'watch it drive: racer evaluate {folder.name} --video {folder.name}.mp4')
+    else:
+        lines.append(f'train on: racer train --name {folder.name} --resume')
+    return '\n'.join(lines)

@@ -1,0 +1,1 @@
+"""Where models live: plain folders and JSON under `$RACER_HOME/models`."""

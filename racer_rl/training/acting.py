@@ -1,0 +1,36 @@
+"""A trained model as a policy that does not explore."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from racer_rl.envs.batch import Observation
+from racer_rl.evaluation.laps import Policy
+from racer_rl.training.policies import actor_module
+
+
+def deterministic_policy(model: BaseAlgorithm) -> Policy:
+    """The model's most likely action, from the car's sensors alone.
+
+    It is a copy: training on does not change it.
+    """
+    module = actor_module(model)
+    discrete = isinstance(model.action_space, spaces.Discrete)
+
+    @torch.inference_mode()
+    def act(observation: Observation) -> NDArray[Any]:
+        lidar = observation.get('lidar')
+        output = module(
+            torch.from_numpy(observation['camera']),
+            None if lidar is None else torch.from_numpy(lidar),
+        )
+        chosen = output.argmax(dim=1) if discrete else output
+        result: NDArray[Any] = chosen.numpy()
+        return result
+
+    return act

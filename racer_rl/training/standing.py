@@ -1,0 +1,85 @@
+"""Where a training run is: measured while the learner drives, shown after every round."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from racer_rl.envs.batch import Ending
+from racer_rl.envs.vector import RaceVecEnv
+from racer_rl.evaluation.laps import Evaluation
+from racer_sim.rules import Status
+
+RECENT_EPISODES: Final = 50
+"""Episodes over which reward and completion are averaged for display."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where training is, after a round.
+
+    Attributes:
+        steps: Environment steps in total.
+        session_steps: Of them, those of this session.
+        episodes: Episodes that ended.
+        seconds: Since this session began.
+        mean_reward: Of the recent episodes; None before the first ended.
+        completion: Mean progress of the recent episodes, 0 to 1.
+        best_lap_s: Fastest lap while training.
+        evaluation: The latest.
+        best: The best.
+    """
+
+    steps: int
+    session_steps: int
+    episodes: int
+    seconds: float
+    mean_reward: float | None
+    completion: float | None
+    best_lap_s: float | None
+    evaluation: Evaluation | None
+    best: Evaluation | None
+
+
+class Watcher(Protocol):
+    """Whoever shows a run."""
+
+    def __call__(self, standing: Standing) -> None:
+        """Called after every round."""
+        ...
+
+
+class Meter(BaseCallback):
+    """Collects the episodes and laps that end while the learner drives."""
+
+    def __init__(self, env: RaceVecEnv) -> None:
+        super().__init__()
+        self._env = env
+        self.recent: deque[Ending] = deque(maxlen=RECENT_EPISODES)
+        self.episodes = 0
+        self.best_lap_s: float | None = None
+
+    def _on_step(self) -> bool:
+        self.recent.extend(self._env.endings)
+        self.episodes += len(self._env.endings)
+        for lap in self._env.laps:
+            self.best_lap_s = min(lap.time_s, self.best_lap_s or lap.time_s)
+        return True
+
+    @property
+    def mean_reward(self) -> float | None:
+        """Mean return of the recent episodes."""
+        return float(np.mean([ending.reward for ending in self.recent])) if self.recent else None
+
+    @property
+    def completion(self) -> float | None:
+        """Mean share of a lap of the recent episodes, 0 to 1."""
+        return float(np.mean([_share(ending) for ending in self.recent])) if self.recent else None
+
+
+def _share(ending: Ending) -> float:
+    return 1.0 if ending.status is Status.LAP_COMPLETE else ending.progress / 100.0

@@ -1,0 +1,280 @@
+"""The training run: drive and learn, evaluate, keep the best, stop when it is time.
+
+`Training.run` is the whole loop; what surrounds it keeps a run safe. Checkpoints are written
+between updates and atomically, Ctrl-C takes effect after the update at hand, and an error in a
+person's reward function leaves the last good model in place.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+import torch
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+
+from racer_rl.envs.build import build_batch
+from racer_rl.envs.vector import RaceVecEnv
+from racer_rl.evaluation.laps import Evaluation, evaluate
+from racer_rl.reward.library import resolve_reward
+from racer_rl.store.models import ModelFolder
+from racer_rl.training.acting import deterministic_policy
+from racer_rl.training.algorithms import RacerPPO, RacerSAC
+from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
+from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_rl.training.plan import StopReason, TrainingPlan
+from racer_rl.training.policies import AsymmetricPolicy, AsymmetricSACPolicy
+from racer_rl.training.standing import Meter, Standing, Watcher
+from racer_vehicle.errors import RewardError
+
+SAC_ROUND_STEPS: Final = 512
+"""Steps of SAC between two looks at the clock; PPO's rounds are its rollouts."""
+
+EVALUATION_GROWTH: Final = 0.05
+"""The next evaluation comes after a round, but no sooner than this share of all steps so far.
+
+Early it is what tells the moment to stop, late it would cost more than it tells. Counted in steps,
+not seconds, so that the same seed takes the same course on any machine.
+"""
+
+CHECKPOINT_SHARE: Final = 0.05
+"""Checkpoints may take this share of the time."""
+
+
+class Training:
+    """One run: the learner, its cars and its folder."""
+
+    def __init__(self, folder: ModelFolder, plan: TrainingPlan, *, resume: bool) -> None:
+        """Build everything, or load it; nothing is written yet.
+
+        Args:
+            folder: Of the model.
+            plan: What to do.
+            resume: Go on from the folder's last checkpoint, with new episodes.
+
+        Raises:
+            RacerError: Something of the plan or the checkpoint cannot be used.
+        """
+        self.folder, self.plan = folder, plan
+        self.reward = resolve_reward(plan.setup.reward)
+        torch.set_num_threads(1)
+        batch = build_batch(
+            plan.setup, cars=plan.hyperparameters.n_envs, seed=plan.seed, reward=self.reward
+        )
+        self.env = RaceVecEnv(batch)
+        self.meter = Meter(self.env)
+        self.best: Evaluation | None = None
+        self._evaluation: Evaluation | None = None
+        self._kept: dict[str, Any] = {}
+        if resume:
+            self.model, self._kept = load_checkpoint(folder.checkpoint('last'), self.env)
+            self.model._last_obs = None
+            batch.simulator.random.bit_generator.state = self._kept['simulator']
+            batch.simulator.episodes = self.meter.episodes = self._kept['episodes']
+        else:
+            self.model = _new_model(plan, self.env)
+        self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
+        self._began_steps = self.model.num_timesteps
+        self._best_rank: tuple[float, ...] = tuple(self._kept.get('best_rank', ()))
+        self._evaluate_at = int(self._kept.get('evaluate_at', 0))
+
+    def run(self, watch: Watcher) -> StopReason:
+        """Train until a limit is reached; the folder then holds the last and the best checkpoint.
+
+        Args:
+            watch: Told after every round.
+
+        Raises:
+            RewardError: The reward function failed; the model as of the last update is kept.
+        """
+        self.model.set_logger(
+            Logger(
+                str(self.folder.path),
+                [TensorBoardOutputFormat(str(self.folder.path / 'tensorboard'))],
+            )
+        )
+        self._began_s = time.monotonic()
+        if not self.folder.checkpoint('last').is_file():
+            self._save('last')
+        with _interrupt_flag() as interrupted:
+            try:
+                while (reason := self._reason(bool(interrupted))) is None:
+                    self.model.learn(
+                        self._round_steps,
+                        callback=self.meter,
+                        log_interval=1,
+                        reset_num_timesteps=False,
+                    )
+                    if self.model.num_timesteps >= self._evaluate_at:
+                        self._evaluate()
+                    self._save_if_due()
+                    watch(self.standing)
+            except RewardError:
+                self._save('last')
+                raise
+        self._save('last')
+        return reason
+
+    @property
+    def standing(self) -> Standing:
+        """Where training is."""
+        return Standing(
+            steps=self.model.num_timesteps,
+            session_steps=self.model.num_timesteps - self._began_steps,
+            episodes=self.meter.episodes,
+            seconds=time.monotonic() - self._began_s,
+            mean_reward=self.meter.mean_reward,
+            completion=self.meter.completion,
+            best_lap_s=self.meter.best_lap_s,
+            evaluation=self._evaluation,
+            best=self.best,
+        )
+
+    @property
+    def _round_steps(self) -> int:
+        settings = self.plan.hyperparameters
+        return (
+            settings.rollout_steps if isinstance(settings, PPOHyperparameters) else SAC_ROUND_STEPS
+        )
+
+    def _reason(self, interrupted: bool) -> StopReason | None:
+        limits, settings = self.plan.limits, self.plan.hyperparameters
+        reward = self.meter.mean_reward
+        return next(
+            (
+                reason
+                for reason, reached in (
+                    (
+                        StopReason.LAPS,
+                        limits.until_laps
+                        and self._evaluation is not None
+                        and self._evaluation.is_clean,
+                    ),
+                    (StopReason.INTERRUPTED, interrupted),
+                    (
+                        StopReason.STEPS,
+                        limits.steps is not None and self.model.num_timesteps >= limits.steps,
+                    ),
+                    (StopReason.TIME, time.monotonic() - self._began_s >= limits.time_s),
+                    (StopReason.EPISODES, self.meter.episodes >= settings.max_episodes),
+                    (
+                        StopReason.RETURN,
+                        reward is not None and reward >= settings.stop_mean_return,
+                    ),
+                )
+                if reached
+            ),
+            None,
+        )
+
+    def _evaluate(self) -> None:
+        """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
+        steps = self.model.num_timesteps
+        self._evaluation = evaluate(
+            deterministic_policy(self.model), self.plan.setup, self.plan.evaluation
+        )
+        self._evaluate_at = steps + int(EVALUATION_GROWTH * steps)
+        for name, value in (
+            ('clean_laps', self._evaluation.clean_laps),
+            ('completion', self._evaluation.completion),
+            ('mean_lap_s', self._evaluation.mean_lap_s),
+        ):
+            if value is not None:
+                self.model.logger.record(f'evaluation/{name}', value)
+        if self._evaluation.rank >= self._best_rank:
+            self.best, self._best_rank = self._evaluation, self._evaluation.rank
+            self._save('best')
+
+    def _save_if_due(self) -> None:
+        if time.monotonic() - self._saved_s >= self._save_cost_s / CHECKPOINT_SHARE:
+            self._save('last')
+
+    def _save(self, which: str) -> None:
+        """Write a checkpoint and, after the file it speaks of, the progress."""
+        began_s = time.monotonic()
+        simulator = self.env.batch.simulator
+        save_checkpoint(
+            self.folder.checkpoint(which),
+            self.model,
+            {
+                'simulator': simulator.random.bit_generator.state,
+                'episodes': self.meter.episodes,
+                'best_rank': list(self._best_rank),
+                'evaluate_at': self._evaluate_at,
+            },
+        )
+        previous = self.folder.progress
+        best = previous.get('best') if self.best is None else self.best.as_dict()
+        best_steps = self.model.num_timesteps if which == 'best' else previous.get('best_steps')
+        self.folder.write_progress({
+            'steps': self.model.num_timesteps,
+            'episodes': self.meter.episodes,
+            'best_steps': best_steps,
+            'best': best,
+        })
+        self._saved_s = time.monotonic()
+        self._save_cost_s = self._saved_s - began_s
+
+
+def _new_model(plan: TrainingPlan, env: RaceVecEnv) -> Model:
+    """An untrained learner; the same seed gives the same weights."""
+    settings = plan.hyperparameters
+    if isinstance(settings, PPOHyperparameters):
+        return RacerPPO(
+            AsymmetricPolicy,
+            env,
+            seed=plan.seed,
+            device='cpu',
+            **settings.algorithm_settings(),
+            policy_kwargs={'network': plan.setup.network, 'init_std': settings.init_std},
+        )
+    return RacerSAC(
+        AsymmetricSACPolicy,
+        env,
+        seed=plan.seed,
+        device='cpu',
+        **settings.algorithm_settings(),
+        policy_kwargs={'network': plan.setup.network},
+    )
+
+
+@contextmanager
+def _interrupt_flag() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C rather than let it tear through an update; the second one may."""
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, signal.default_int_handler)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def train(
+    folder: ModelFolder, plan: TrainingPlan, watch: Watcher, *, resume: bool = False
+) -> tuple[StopReason, Standing]:
+    """Run a plan in a model's folder.
+
+    Args:
+        folder: New, or with a run to resume.
+        plan: What to do.
+        watch: Told after every round.
+        resume: Go on where the last checkpoint stands.
+
+    Returns:
+        Why training ended, and where it stands.
+    """
+    training = Training(folder, plan, resume=resume)
+    if not resume:
+        folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed)
+    reason = training.run(watch)
+    return reason, training.standing
