@@ -147,8 +147,11 @@ class ModelFolder:
         Raises:
             ModelMismatchError: There is no such checkpoint, or it is damaged.
         """
+        import torch
+
         from racer_rl.training.acting import deterministic_policy
         from racer_rl.training.checkpoint import load_checkpoint
+        from racer_rl.training.networks import find_network
 
         path = self.checkpoint(checkpoint)
         if not path.is_file():
@@ -156,6 +159,7 @@ class ModelFolder:
                 f'model {self.name!r} has no {checkpoint} checkpoint yet; '
                 f'train it: racer train --name {self.name} --resume.'
             )
+        torch.set_num_threads(find_network(self.metadata.neural_network).threads)
         return deterministic_policy(load_checkpoint(path)[0])
 
     def _write(self, name: str, text: str) -> None:

@@ -24,7 +24,7 @@ from racer_rl.reward.library import resolve_reward
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
-from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
+from racer_rl.training.checkpoint import load_checkpoint, save_checkpoint
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
