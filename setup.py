@@ -71,6 +71,9 @@ setup(
             'setuptools>=77',
         ],
     },
-    entry_points={'console_scripts': ['racer = racer_rl.cli.main:main']},
+    entry_points={
+        'console_scripts': ['racer = racer_rl.cli.main:main'],
+        'gymnasium.envs': ['__root__ = racer_rl.envs:register'],
+    },
     zip_safe=False,
 )
