@@ -71,9 +71,6 @@ setup(
             'setuptools>=77',
         ],
     },
-    entry_points={
-        'console_scripts': ['racer = racer_rl.cli.main:main'],
-        'gymnasium.envs': ['__root__ = racer_rl.envs:register'],
-    },
+    entry_points={'console_scripts': ['racer = racer_rl.cli.main:main']},
     zip_safe=False,
 )

@@ -1,11 +1,9 @@
-"""Environments: the batch, and its faces for Gymnasium and Stable-Baselines3."""
+"""Environments: the batch, and its faces for Gymnasium and Stable-Baselines3.
 
+Importing this package registers `racer/Racer-v0`; `gymnasium.make('racer_rl.envs:racer/Racer-v0')`
+does both at once.
+"""
 
-def register() -> None:
-    """Make `gymnasium.make('racer/Racer-v0')` work; Gymnasium itself calls this as a plugin.
+import gymnasium
 
-    Gymnasium is imported here because it loads its plugins while it is being imported itself.
-    """
-    from gymnasium.envs.registration import register as register_environment
-
-    register_environment(id='racer/Racer-v0', entry_point='racer_rl.envs.gym:RacerEnv')
+gymnasium.register(id='racer/Racer-v0', entry_point='racer_rl.envs.gym:RacerEnv')
