@@ -14,8 +14,8 @@ export OMP_NUM_THREADS ?= 1
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-race: setup ## train a model on a real track, race it, film it
-	$(BIN)/racer demo
+race: setup ## train a car, race it, film it; TRACK=name or TRACK=file.npy picks the track
+	$(BIN)/racer demo $(if $(TRACK),--track '$(TRACK)')
 
 test: setup ## every check: style, types, architecture, tests
 	@status=0; \
