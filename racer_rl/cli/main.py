@@ -17,6 +17,7 @@ from racer_vehicle.errors import RacerError
 COMMANDS: Final = {
     'tracks': 'List, show, import and generate tracks.',
     'train': 'Teach a model to drive a track.',
+    'evaluate': 'Drive laps with a model, judge them, film and draw them.',
 }
 """Command to its line in `racer --help`.
 

@@ -1,0 +1,117 @@
+"""`racer evaluate`: drive laps with a model, judge every one, and show where it drove."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from racer_rl.envs.build import RaceSetup
+from racer_rl.evaluation.film import Film
+from racer_rl.evaluation.laps import (
+    Evaluation,
+    EvaluationPlan,
+    Policy,
+    Run,
+    evaluate,
+    with_course,
+)
+from racer_rl.evaluation.racing_line import Trajectory, picture_format, plot_racing_line
+from racer_rl.store.models import open_model
+from racer_sim.simulator import Simulator
+
+evaluate_app = typer.Typer(add_completion=False)
+
+
+@evaluate_app.command()
+def evaluate_model(
+    model: Annotated[str, typer.Argument(metavar='MODEL', help='Name of a trained model.')],
+    track: Annotated[str | None, typer.Option(help='Instead of those it trained on.')] = None,
+    laps: Annotated[int, typer.Option(help='Laps of each run.')] = 3,
+    starts: Annotated[int, typer.Option(help='Runs, their starts spread over the lap.')] = 4,
+    direction: Annotated[Literal['forward', 'reverse', 'both'] | None,
+                         typer.Option(help='Instead of the one it trained in.')] = None,
+    resets: Annotated[int, typer.Option(help='Incidents that a run survives.')] = 0,
+    checkpoint: Annotated[Literal['best', 'last'],
+                          typer.Option(help='Best by evaluation, or newest.')] = 'best',
+    seed: Annotated[int, typer.Option(help='The same seed gives the same laps.')] = 0,
+    video: Annotated[Path | None, typer.Option(help='Film the first run (.mp4).')] = None,
+    plot: Annotated[Path | None, typer.Option(
+        help='Draw all lines, coloured by speed (.png, .svg, .pdf).')] = None,
+    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+) -> None:
+    """Drive laps with a trained model, without exploration, and judge every one."""
+    folder = open_model(model)
+    setup = with_course(folder.setup, track=track, direction=direction)
+    plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
+    result = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot)
+    for path in (video, plot):
+        if path is not None:
+            typer.echo(f'wrote {path}', err=True)
+    if as_json:
+        record = {'model': folder.name, 'checkpoint': checkpoint, **result.as_dict()}
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        _print_result(result)
+
+
+def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Path | None,
+           plot: Path | None) -> Evaluation:
+    """Evaluate with the wanted pictures; wrong file names are refused before the cars start."""
+    trajectory = Trajectory()
+    watches: list[Callable[[Simulator], None]] = []
+    if plot is not None:
+        picture_format(plot)
+        watches.append(trajectory)
+
+    def watch(simulator: Simulator) -> None:
+        for each in watches:
+            each(simulator)
+
+    with ExitStack() as films:
+        if video is not None:
+            watches.append(films.enter_context(Film(video)))
+        result = evaluate(policy, setup, plan, watch=watch)
+    if plot is not None:
+        plot_racing_line(trajectory, plot)
+    return result
+
+
+def _print_result(result: Evaluation) -> None:
+    """One row a run, and the sum of all."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ('track', 'direction'):
+        table.add_column(heading, no_wrap=True)
+    table.add_column('start', justify='right')
+    table.add_column('status', no_wrap=True)
+    for heading in ('laps', 'lap times s', 'best s'):
+        table.add_column(heading, justify='right')
+    for run in result.runs:
+        table.add_row(*_cells(run, result.plan.laps))
+    Console().print(table)
+    typer.echo(_summary(result))
+
+
+def _cells(run: Run, laps: int) -> tuple[str, ...]:
+    """A run as words; a lap with an incident carries a star."""
+    times = ' '.join(f'{lap.time_s:.2f}{"" if lap.clean else "*"}' for lap in run.laps)
+    best = min((lap.time_s for lap in run.laps), default=None)
+    return (run.track, run.direction, f'{run.start:.0%}', run.status.label.replace('_', ' '),
+            f'{len(run.laps)}/{laps}', times or '-', '-' if best is None else f'{best:.2f}')
+
+
+def _summary(result: Evaluation) -> str:
+    """What matters of all runs, in a line."""
+    words = [f'{result.clean_laps} of {result.total_laps} laps clean',
+             f'{result.completion:.1%} of the distance']
+    if result.mean_lap_s is not None and result.best_lap_s is not None:
+        words += [f'mean lap {result.mean_lap_s:.2f} s', f'best {result.best_lap_s:.2f} s']
+    if any(not lap.clean for run in result.runs for lap in run.laps):
+        words.append('*: with an incident')
+    return ', '.join(words)

@@ -1,0 +1,171 @@
+"""`racer evaluate` with a scripted driver in place of a trained model."""
+
+import json
+
+import numpy as np
+import pytest
+
+import racer_rl.cli.evaluate as command
+from racer_rl.cli.main import run
+from racer_rl.envs.build import RaceSetup
+from racer_vehicle.action import ContinuousActions
+from racer_vehicle.errors import ModelMismatchError
+
+
+class ScriptedModel:
+    """A model of the store as far as the command needs one."""
+
+    name = 'alpha'
+    setup = RaceSetup(track='oval', image_age_s=(0.0, 0.066),
+                      actions=ContinuousActions(speed_low_mps=1.0, speed_high_mps=2.0))
+
+    def __init__(self):
+        self.checkpoints = []
+
+    def policy(self, checkpoint):
+        self.checkpoints.append(checkpoint)
+        return getattr(self, checkpoint)
+
+    @staticmethod
+    def best(observation):
+        """Keeps to the centre by the privileged features."""
+        privileged = observation['privileged']
+        offset, error, bend = privileged[:, 0], privileged[:, 2], privileged[:, 14]
+        steering = np.clip(-0.7 * offset - 1.5 * error + 0.5 * bend, -1.0, 1.0)
+        return np.column_stack((steering, np.zeros(len(steering))))
+
+    @staticmethod
+    def last(observation):
+        """Leaves every track."""
+        return np.tile((1.0, 0.0), (len(observation['camera']), 1))
+
+
+@pytest.fixture
+def model(monkeypatch):
+    scripted = ScriptedModel()
+    monkeypatch.setattr(command, 'open_model', {'alpha': scripted}.__getitem__)
+    return scripted
+
+
+def json_of(capsys, *arguments):
+    assert run(['evaluate', 'alpha', '--json', *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_table_has_a_row_a_run_and_a_summary(model, capsys):
+    assert run(['evaluate', 'alpha', '--laps', '2', '--starts', '2', '--direction', 'both']) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ['track', 'direction', 'start', 'status', 'laps', 'lap', 'times',
+                                's', 'best', 's']
+    starts = [line.split()[:6] for line in lines[1:5]]
+    assert starts == [['oval', way, start, 'lap', 'complete', '2/2']
+                      for way in ('forward', 'reverse') for start in ('0%', '50%')]
+    assert lines[5].startswith('8 of 8 laps clean, 100.0% of the distance, mean lap ')
+    assert err == ''
+    assert model.checkpoints == ['best']
+
+
+def test_laps_that_are_not_clean_are_no_error(model, capsys):
+    assert run(['evaluate', 'alpha', '--checkpoint', 'last', '--starts', '1']) == 0
+    out = capsys.readouterr().out
+    assert 'off track' in out
+    assert '0 of 3 laps clean' in out
+    assert 'mean lap' not in out
+    assert model.checkpoints == ['last']
+
+
+def test_lap_with_an_incident_is_starred(model, capsys, monkeypatch):
+    def sleepy(observation):
+        """Stops steering in the first bend, once."""
+        sleepy.steps += 1
+        outputs = ScriptedModel.best(observation)
+        return outputs * (0.0 if 30 < sleepy.steps < 60 else 1.0)
+
+    sleepy.steps = 0
+    monkeypatch.setattr(model, 'best', sleepy, raising=False)
+    assert run(['evaluate', 'alpha', '--starts', '1', '--laps', '2', '--resets', '9']) == 0
+    out = capsys.readouterr().out
+    assert '1 of 2 laps clean' in out
+    assert out.endswith(', *: with an incident\n')
+    assert out.splitlines()[1].count('*') == 1
+
+
+def test_json_is_one_object_and_the_same_again(model, capsys):
+    first, second = (
+        (run(['evaluate', 'alpha', '--json', '--laps', '1', '--seed', '7']), capsys.readouterr())
+        for _ in range(2))
+    assert first == second
+    code, (out, err) = first
+    record = json.loads(out)
+    assert (code, err) == (0, '')
+    assert (record['model'], record['checkpoint'], record['seed']) == ('alpha', 'best', 7)
+    assert (record['clean_laps'], record['total_laps']) == (4, 4)
+    assert [run['start'] for run in record['runs']] == [0.0, 0.25, 0.5, 0.75]
+
+
+def test_seed_changes_the_laps(model, capsys):
+    times = [json_of(capsys, '--laps', '1', '--seed', seed)['mean_lap_s'] for seed in '12']
+    assert times[0] != times[1]
+
+
+def test_track_and_direction_replace_the_models_own(model, capsys):
+    record = json_of(capsys, '--track', 'pebble', '--direction', 'reverse', '--starts', '1')
+    assert [(run['track'], run['direction']) for run in record['runs']] == [('pebble', 'reverse')]
+
+
+def test_pictures_are_written_and_named_on_stderr(model, capsys, tmp_path):
+    video, plot = tmp_path / 'drive.mp4', tmp_path / 'line.png'
+    arguments = ('--laps', '1', '--starts', '2', '--resets', '1')
+    plain = json_of(capsys, *arguments)
+    assert run(['evaluate', 'alpha', '--json', *arguments, '--video', str(video),
+                '--plot', str(plot)]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == plain
+    assert err == f'wrote {video}\nwrote {plot}\n'
+    assert video.read_bytes()[4:8] == b'ftyp'
+    assert plot.read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize(('option', 'name', 'message'), [
+    ('--video', 'drive.avi', "ends in '.avi'; allowed: .mp4."),
+    ('--plot', 'line.gif', "ends in '.gif'; allowed: .png, .svg, .pdf."),
+])
+def test_wrong_picture_is_refused_before_a_lap_is_driven(model, capsys, tmp_path, monkeypatch,
+                                                         option, name, message):
+    monkeypatch.setattr(command, 'evaluate', lambda *_, **__: pytest.fail('it drove'))
+    assert run(['evaluate', 'alpha', option, str(tmp_path / name)]) == 2
+    assert capsys.readouterr().err.endswith(f'{message}\n')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_checkpoint_is_one_line_and_two(model, capsys, monkeypatch):
+    def missing(checkpoint):
+        raise ModelMismatchError(f'no {checkpoint} checkpoint; train first.')
+
+    monkeypatch.setattr(model, 'policy', missing)
+    assert run(['evaluate', 'alpha']) == 2
+    assert capsys.readouterr() == ('', 'error: no best checkpoint; train first.\n')
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (('--laps', '0'), 'laps is 0; allowed: 1 to 1000'),
+    (('--starts', '0'), 'starts is 0; allowed: 1 to 256'),
+    (('--resets', '-1'), 'resets is -1; allowed: 0 to'),
+    (('--direction', 'up'), "'up' is not one of 'forward', 'reverse', 'both'"),
+    (('--checkpoint', 'first'), "'first' is not one of 'best', 'last'"),
+    (('--track', 'ovla'), "unknown track 'ovla'; did you mean oval?"),
+])
+def test_wrong_value_is_one_line_and_two(model, capsys, arguments, message):
+    assert run(['evaluate', 'alpha', *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ''
+    assert message in err
+    assert err.count('\n') == 1
+
+
+def test_unknown_model_is_one_line_and_two(racer_home, capsys):
+    assert run(['evaluate', 'alpha']) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count('\n')) == ('', 1)
+    assert err.startswith("error: unknown model 'alpha'; there is none yet.")
