@@ -19,6 +19,11 @@ WALL_OWNER: Final = -2
 """Owners of bodies that are no cars; a wall is no object of the reward dictionary."""
 
 
+WALL_THICKNESS_M: Final = 0.02
+
+Records = NDArray[np.void]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
     """An upright box on the ground, by default DeepRacer's obstacle of 0.4 x 0.3 x 0.25 m.
@@ -56,39 +61,52 @@ def body_of(box: Box) -> NDArray[np.void]:
 
 def car_body(car: CarSpec, owner: int, colour: tuple[int, int, int]) -> NDArray[np.void]:
     """`BODY` scalar record of a car; its pose is written every step."""
-    return np.array((0.0, 0.0, 0.0, car.length_m, car.width_m, car.height_m, colour, owner), dtype=BODY)
+    size = car.length_m, car.width_m, car.height_m
+    return np.array((0.0, 0.0, 0.0, *size, colour, owner), dtype=BODY)
 
 
 def wall_boxes(track: Track, *, clearance_m: float = 0.3, height_m: float = 0.3,
                piece_m: float = 0.5) -> tuple[Box, ...]:
-    """Thin boxes along both borders, standing `clearance_m` outside of them.
+    """Thin boxes along both borders, standing `clearance_m` outside of the widest place.
+
+    Where two parts of the track lie so close together that a wall would come nearer than half of
+    its clearance to a border, there is no room for one and it has a gap.
 
     Args:
         track: What to fence in.
         clearance_m: From the border to the wall.
         height_m: Of the wall.
-        piece_m: Length of one straight piece.
+        piece_m: Length of one straight piece, about.
 
     Returns:
-        About 2 x length / piece boxes.
+        At most about 2 x length / piece boxes.
     """
     count = max(int(track.length_m / piece_m), 8)
     s_m = np.linspace(0.0, track.length_m, count, endpoint=False)
-    reach = float(np.max(track.left_m)), -float(np.max(track.right_m))
     boxes = []
-    for lateral, sign in zip(reach, (1.0, -1.0), strict=True):
-        x, y, _ = track.pose_at(s_m, lateral + sign * clearance_m)
-        for k in range(count):
-            ahead = (k + 1) % count
-            dx, dy = x[ahead] - x[k], y[ahead] - y[k]
-            boxes.append(Box(x_m=float(x[k] + dx / 2), y_m=float(y[k] + dy / 2),
-                             yaw_rad=math.atan2(dy, dx), length_m=max(math.hypot(dx, dy), 0.02),
-                             width_m=0.02, height_m=height_m, colour=(200, 200, 200), is_wall=True))
+    for lateral_m in (np.max(track.left_m) + clearance_m, -np.max(track.right_m) - clearance_m):
+        begin = np.stack(track.pose_at(s_m, lateral_m)[:2], axis=1)
+        end = np.roll(begin, -1, axis=0)
+        for (x0, y0), (x1, y1) in zip(begin.tolist(), end.tolist(), strict=True):
+            piece = np.linspace((x0, y0), (x1, y1), 5)
+            if _gap_to_surface_m(track, piece) >= 0.5 * clearance_m:
+                boxes.append(Box(x_m=(x0 + x1) / 2, y_m=(y0 + y1) / 2,
+                                 yaw_rad=math.atan2(y1 - y0, x1 - x0),
+                                 length_m=max(math.hypot(x1 - x0, y1 - y0), WALL_THICKNESS_M),
+                                 width_m=WALL_THICKNESS_M, height_m=height_m,
+                                 colour=(200, 200, 200), is_wall=True))
     return tuple(boxes)
 
 
+def _gap_to_surface_m(track: Track, points: NDArray[np.float64]) -> float:
+    """Least distance of points (K, 2) from the nearest border, negative on the surface."""
+    at = track.project(points)
+    half = np.where(at.lateral_m > 0.0, track.left_m[at.segment], track.right_m[at.segment])
+    return float(np.min(np.abs(at.lateral_m) - half))
+
+
 @njit(cache=True)
-def _separated(a, b) -> bool:  # noqa: ANN001
+def _separated(a: np.record, b: np.record) -> bool:
     """Whether an axis of `a` separates the footprints of two boxes."""
     sine, cosine = math.sin(a.yaw_rad), math.cos(a.yaw_rad)
     dx, dy = b.x_m - a.x_m, b.y_m - a.y_m
@@ -100,7 +118,16 @@ def _separated(a, b) -> bool:  # noqa: ANN001
 
 
 @njit(cache=True)
-def find_crashes(crashed, footprints, world_of, bodies, body_counts) -> None:  # noqa: ANN001
+def _overlap(a: np.record, b: np.record) -> bool:
+    """Whether the footprints of two boxes overlap; most pairs are told apart by their circles."""
+    reach = 0.5 * (math.hypot(a.length_m, a.width_m) + math.hypot(b.length_m, b.width_m))
+    dx, dy = b.x_m - a.x_m, b.y_m - a.y_m
+    return dx * dx + dy * dy <= reach * reach and not (_separated(a, b) or _separated(b, a))
+
+
+@njit(cache=True)
+def find_crashes(crashed: NDArray[np.bool_], footprints: Records, world_of: NDArray[np.int64],
+                 bodies: Records, body_counts: NDArray[np.int64]) -> None:
     """Mark the cars whose footprint overlaps another body of their world (separating axes).
 
     Args:
@@ -115,5 +142,5 @@ def find_crashes(crashed, footprints, world_of, bodies, body_counts) -> None:  #
         world = world_of[i]
         for k in range(body_counts[world]):
             body = bodies[world, k]
-            if body.owner != i and not (_separated(footprints[i], body) or _separated(body, footprints[i])):
+            if body.owner != i and _overlap(footprints[i], body):
                 crashed[i] = True

@@ -37,6 +37,13 @@ class Course:
     track: Track
     reverse: bool
 
+    @property
+    def drawn(self) -> bytes:
+        """The track as drawn, the same for both directions; names may belong to two files."""
+        track = self.track.reversed() if self.reverse else self.track
+        lines = track.centre_m, track.left_border_m, track.right_border_m
+        return b''.join(line.tobytes() for line in lines)
+
 
 def courses_of(tracks: Sequence[Track], direction: str = 'forward') -> tuple[Course, ...]:
     """Courses for tracks in the wanted direction(s), track by track.
@@ -53,7 +60,8 @@ def courses_of(tracks: Sequence[Track], direction: str = 'forward') -> tuple[Cou
     if not tracks:
         raise ConfigError('no track was given; name at least one (`racer tracks list`).')
     flags = {'forward': (False,), 'reverse': (True,), 'both': (False, True)}[direction]
-    return tuple(Course(track.reversed() if flag else track, flag) for track in tracks for flag in flags)
+    return tuple(Course(track.reversed() if flag else track, flag)
+                 for track in tracks for flag in flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +123,25 @@ class GroundTextures:
         """Paint each track once and build its pyramid.
 
         Args:
-            courses: Both directions of one track are recognised by name and share a ground.
+            courses: Both directions of one track share a ground.
             style: Colours and line widths.
             rgb: Three colour planes instead of one of luma.
         """
-        names = list(dict.fromkeys(course.track.name for course in courses))
-        by_name = {course.track.name: course.track for course in courses}
-        pyramids = [_pyramid(paint_ground(by_name[name], style), style, rgb=rgb) for name in names]
-        levels = np.zeros((len(names), MIP_LEVELS), dtype=MIP_LEVEL)
+        tracks = {course.drawn: course.track for course in courses}
+        levels = np.zeros((len(tracks), MIP_LEVELS), dtype=MIP_LEVEL)
         offset, chunks = 0, []
-        for index, (ground, images) in enumerate(pyramids):
-            for level, planes in enumerate(images):
-                levels[index, level] = (offset, *planes.shape[1:], 1.0 / (ground.m_per_px * 2**level),
+        for index, track in enumerate(tracks.values()):
+            ground = paint_ground(track, style)
+            for level, planes in enumerate(_pyramid(ground, style, rgb=rgb)):
+                texels_per_m = 1.0 / (ground.m_per_px * 2**level)
+                levels[index, level] = (offset, *planes.shape[1:], texels_per_m,
                                         ground.x_min_m, ground.y_max_m)
                 chunks.append(planes.ravel())
                 offset += planes.size
-        field = np.array(_planes(np.full((1, 1, 3), style.field, np.uint8), rgb=rgb)).reshape(-1)
-        return cls(np.concatenate(chunks), levels, np.tile(field, (len(names), 1)),
-                   np.array([names.index(course.track.name) for course in courses], dtype=np.int64))
+        field = _planes(np.full((1, 1, 3), style.field, dtype=np.uint8), rgb=rgb).reshape(-1)
+        ground_of = [list(tracks).index(course.drawn) for course in courses]
+        return cls(np.concatenate(chunks), levels, np.tile(field, (len(tracks), 1)),
+                   np.array(ground_of, dtype=np.int64))
 
 
 def _planes(image: NDArray[np.uint8], *, rgb: bool) -> NDArray[np.uint8]:
@@ -140,16 +149,16 @@ def _planes(image: NDArray[np.uint8], *, rgb: bool) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image.transpose(2, 0, 1)) if rgb else rgb_to_luma(image)[None]
 
 
-def _pyramid(ground: Ground, style: GroundStyle, *, rgb: bool) -> tuple[Ground, list[NDArray[np.uint8]]]:
+def _pyramid(ground: Ground, style: GroundStyle, *, rgb: bool) -> list[NDArray[np.uint8]]:
     """All levels as planes; padded with field so that every halving averages whole 2x2 blocks."""
     unit = 2 ** (MIP_LEVELS - 1)
     height, width = ground.image.shape[:2]
     padded = cv2.copyMakeBorder(ground.image, 0, -height % unit, 0, -width % unit,
                                 cv2.BORDER_CONSTANT, value=style.field)
-    planes = _planes(padded, rgb=rgb)
+    planes = _planes(padded.astype(np.uint8, copy=False), rgb=rgb)
     images = [planes]
     for _ in range(MIP_LEVELS - 1):
         planes = np.stack([cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-                           for plane in planes])
+                           for plane in planes]).astype(np.uint8)
         images.append(planes)
-    return ground, images
+    return images

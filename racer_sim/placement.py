@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from racer_sim.courses import CourseGeometry
 from racer_sim.frenet import nearest_on_loop
 
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Records = NDArray[np.void]
+
 PLACE: Final = np.dtype([
     ('segment', 'i8'), ('fraction', 'f8'), ('s_m', 'f8'), ('lateral_m', 'f8'),
     ('heading_error_rad', 'f8'), ('left_m', 'f8'), ('right_m', 'f8'), ('wheels_on_track', 'i8'),
 ])
-"""Nearest centre-line segment of `base_link` and how far along it, arc length from the start line, offset
-to the left, yaw relative to the segment, half widths there, and how many wheel contact points lie between
-the borders."""
+"""Nearest centre-line segment of `base_link` and how far along it, arc length from the start line,
+offset to the left, yaw relative to the segment, half widths there, and how many wheel contact
+points lie between the borders."""
 
 
 @njit(cache=True)
@@ -28,7 +32,15 @@ def wrap_angle(angle_rad: float) -> float:
 
 
 @njit(cache=True)
-def _half_widths(left, right, segment, fraction):  # noqa: ANN001, ANN202
+def _direction(line: Floats, segment: int) -> float:
+    """Direction of travel of a segment of a closed line (N, 2)."""
+    after = segment + 1 if segment + 1 < line.shape[0] else 0
+    return math.atan2(line[after, 1] - line[segment, 1], line[after, 0] - line[segment, 0])
+
+
+@njit(cache=True)
+def _half_widths(left: Floats, right: Floats, segment: int,
+                 fraction: float) -> tuple[float, float]:
     """Distances to the left and right border at a place, interpolated along its segment."""
     after = segment + 1 if segment + 1 < left.size else 0
     return (left[segment] + fraction * (left[after] - left[segment]),
@@ -36,7 +48,9 @@ def _half_widths(left, right, segment, fraction):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _locate(places, states, course_of, wheels_m, points, s_m, left_m, right_m, first) -> None:  # noqa: ANN001
+def _locate(places: Records, states: Records, course_of: Indices, wheels_m: Floats,
+            points: Floats, s_m: Floats, left_m: Floats, right_m: Floats,
+            first: Indices) -> None:
     for i in range(states.shape[0]):
         course = course_of[i]
         begin, end = first[course], first[course + 1]
@@ -44,11 +58,9 @@ def _locate(places, states, course_of, wheels_m, points, s_m, left_m, right_m, f
         left, right = left_m[begin:end], right_m[begin:end]
         x, y, yaw = states[i].x_m, states[i].y_m, states[i].yaw_rad
         segment, fraction, s, lateral = nearest_on_loop(line, arc, x, y)
-        after = segment + 1 if segment + 1 < end - begin else 0
-        heading = math.atan2(line[after, 1] - line[segment, 1], line[after, 0] - line[segment, 0])
         places[i].segment, places[i].fraction = segment, fraction
         places[i].s_m, places[i].lateral_m = s, lateral
-        places[i].heading_error_rad = wrap_angle(yaw - heading)
+        places[i].heading_error_rad = wrap_angle(yaw - _direction(line, segment))
         places[i].left_m, places[i].right_m = _half_widths(left, right, segment, fraction)
         on_track, sine, cosine = 0, math.sin(yaw), math.cos(yaw)
         for w in range(wheels_m.shape[0]):
@@ -60,8 +72,8 @@ def _locate(places, states, course_of, wheels_m, points, s_m, left_m, right_m, f
         places[i].wheels_on_track = on_track
 
 
-def locate(places: NDArray[np.void], states: NDArray[np.void], course_of: NDArray[np.int64],
-           wheels_m: NDArray[np.float64], geometry: CourseGeometry) -> None:
+def locate(places: Records, states: Records, course_of: Indices, wheels_m: Floats,
+           geometry: CourseGeometry) -> None:
     """Project every car and its wheels onto its course.
 
     Args:
@@ -71,29 +83,27 @@ def locate(places: NDArray[np.void], states: NDArray[np.void], course_of: NDArra
         wheels_m: float64 (4, 2), contact points in `base_link`.
         geometry: All courses.
     """
-    _locate(places, states, course_of, wheels_m, geometry.points, geometry.s_m, geometry.left_m,
-            geometry.right_m, geometry.first)
+    _locate(places, states, course_of, wheels_m, geometry.points, geometry.s_m,
+            geometry.left_m, geometry.right_m, geometry.first)
 
 
 @njit(cache=True)
-def _bends_ahead(bends, places, course_of, ahead_m, points, s_m, first) -> None:  # noqa: ANN001
+def _bends_ahead(bends: Floats, places: Records, course_of: Indices, ahead_m: Floats,
+                 points: Floats, s_m: Floats, first: Indices) -> None:
     for i in range(places.shape[0]):
         course = course_of[i]
         begin, end = first[course], first[course + 1]
         line, arc = points[begin:end], s_m[begin + course:end + course + 1]
         count = end - begin
-        segment, after = places[i].segment, (places[i].segment + 1) % count
-        here = math.atan2(line[after, 1] - line[segment, 1], line[after, 0] - line[segment, 0])
+        here = _direction(line, places[i].segment)
         for k in range(ahead_m.size):
             s = (places[i].s_m + ahead_m[k]) % arc[count]
             segment = min(np.searchsorted(arc, s, side='right') - 1, count - 1)
-            after = (segment + 1) % count
-            there = math.atan2(line[after, 1] - line[segment, 1], line[after, 0] - line[segment, 0])
-            bends[i, k] = wrap_angle(there - here)
+            bends[i, k] = wrap_angle(_direction(line, segment) - here)
 
 
-def bends_ahead(places: NDArray[np.void], course_of: NDArray[np.int64], ahead_m: NDArray[np.float64],
-                geometry: CourseGeometry) -> NDArray[np.float64]:
+def bends_ahead(places: Records, course_of: Indices, ahead_m: Floats,
+                geometry: CourseGeometry) -> Floats:
     """How much the course turns between each car and points further on.
 
     Args:
@@ -106,5 +116,6 @@ def bends_ahead(places: NDArray[np.void], course_of: NDArray[np.int64], ahead_m:
         float64 (N, K), radians in (-pi, pi], positive left.
     """
     bends = np.empty((places.size, ahead_m.size))
-    _bends_ahead(bends, places, course_of, ahead_m, geometry.points, geometry.s_m, geometry.first)
+    _bends_ahead(bends, places, course_of, ahead_m, geometry.points, geometry.s_m,
+                 geometry.first)
     return bends

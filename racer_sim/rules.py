@@ -1,7 +1,7 @@
 """Race control, batched: progress, laps, incidents, penalties and why an episode ended.
 
-The rules are DeepRacer's (statuses, patience, penalties), with two documented faults of the original
-mended: speed and direction are what the car does, not what it was told.
+The rules are DeepRacer's (statuses, patience, penalties), with two documented faults of the
+original mended: speed and direction are what the car does, not what it was told.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 from racer_vehicle.spec import CONTROL_PERIOD_S, require_range
 
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+EPSILON_S: Final = 1e-9
+"""Rounding that times are compared with."""
 
 
 class Status(IntEnum):
@@ -45,15 +50,15 @@ RACE: Final = np.dtype([
     ('status', 'i8'), ('steps', 'i8'), ('time_s', 'f8'), ('travelled_m', 'f8'), ('laps', 'i8'),
     ('lap_start_s', 'f8'), ('last_s_m', 'f8'), ('moved_m', 'f8'), ('backward', '?'),
     ('still_steps', 'i8'), ('backward_steps', 'i8'), ('penalty_left_s', 'f8'), ('incidents', 'i8'),
-    ('clean', '?'),
+    ('cause', 'i8'), ('clean', '?'),
 ])
-"""One car's race: distance along the course since the start (unwrapped), completed laps, time at which the
-current lap began, whether the last movement along the course was backward, and whether the current lap is
-free of incidents."""
+"""One car's race: distance along the course since the start (unwrapped), completed laps, time at
+which the current lap began, whether the last movement along the course was backward, status of the
+last incident, and whether the current lap is free of incidents."""
 
 
 class Lap(NamedTuple):
-    """A completed lap: which car, its number from 1, simulated seconds, and whether without incident."""
+    """A completed lap: which car, its number from 1, simulated seconds, and if clean."""
 
     car: int
     number: int
@@ -90,7 +95,13 @@ class RaceRules:
 
 
 class Verdict(NamedTuple):
-    """What one step decided; bool arrays (N,), and the laps completed in it."""
+    """What one step decided.
+
+    Attributes:
+        ended: bool (N,), runs that are over.
+        released: bool (N,), cars that have served their penalty and must be put back.
+        laps: The laps completed.
+    """
 
     ended: Bools
     released: Bools
@@ -110,7 +121,7 @@ class RaceControl:
         self.rules = rules
         self.race = np.zeros(cars, dtype=RACE)
 
-    def start(self, cars: NDArray[np.int64], s_m: NDArray[np.float64]) -> None:
+    def start(self, cars: NDArray[np.int64], s_m: Floats) -> None:
         """Begin a new run for some cars.
 
         Args:
@@ -122,7 +133,7 @@ class RaceControl:
         self.race['last_s_m'][cars] = s_m
         self.race['clean'][cars] = True
 
-    def put_back(self, cars: NDArray[np.int64], s_m: NDArray[np.float64], length_m: NDArray[np.float64]) -> None:
+    def put_back(self, cars: NDArray[np.int64], s_m: Floats, length_m: Floats) -> None:
         """Account for cars that were lifted to another place on the course after a penalty.
 
         Args:
@@ -139,14 +150,14 @@ class RaceControl:
         """Cars that must not move: not in a race, or serving a penalty."""
         return self.race['status'] != Status.IN_PROGRESS
 
-    def progress_percent(self, length_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    def progress_percent(self, length_m: Floats) -> Floats:
         """Share of the current lap since its start, (N,), 0 to 100; a completed run reads 100."""
         race = self.race
         done = np.where(race['laps'] >= self.rules.laps, race['laps'] - 1, race['laps'])
         return np.clip(100.0 * (race['travelled_m'] / length_m - done), 0.0, 100.0)
 
-    def update(self, s_m: NDArray[np.float64], length_m: NDArray[np.float64], moved_m: NDArray[np.float64],
-               off_track: Bools, crashed: Bools) -> Verdict:
+    def update(self, s_m: Floats, length_m: Floats, moved_m: Floats, off_track: Bools,
+               crashed: Bools) -> Verdict:
         """Judge one control period.
 
         Args:
@@ -163,34 +174,41 @@ class RaceControl:
         race = self.race
         running = race['status'] == Status.IN_PROGRESS
         paused = race['status'] == Status.PAUSE
-        alive = running | paused
-        race['time_s'][alive] += CONTROL_PERIOD_S
+        alive = self._goes_on
         race['steps'][alive] += 1
+        race['time_s'] = race['steps'] * CONTROL_PERIOD_S
+        along = self._follow(running, s_m, length_m, moved_m)
+        laps = self._count_laps(running, along, length_m)
+        self._judge(running, off_track, crashed)
+        race['penalty_left_s'][paused] -= CONTROL_PERIOD_S
+        late = self._goes_on & (race['time_s'] >= self.rules.time_limit_s - EPSILON_S)
+        race['status'][late] = Status.TIME_UP
+        released = paused & ~late & (race['penalty_left_s'] <= EPSILON_S)
+        race['status'][released] = Status.IN_PROGRESS
+        return Verdict(alive & ~self._goes_on, released, laps)
 
+    @property
+    def _goes_on(self) -> Bools:
+        """Cars that drive or serve a penalty."""
+        status = self.race['status']
+        return (status == Status.IN_PROGRESS) | (status == Status.PAUSE)
+
+    def _follow(self, running: Bools, s_m: Floats, length_m: Floats, moved_m: Floats) -> Floats:
+        """Record how the running cars moved; returns the distance along the course, (N,)."""
+        race = self.race
         along = s_m - race['last_s_m']
-        along -= length_m * np.rint(along / length_m)
+        along -= length_m * np.rint(along / length_m)  # the short way across the start line
         along[~running] = 0.0
         race['travelled_m'] += along
         race['last_s_m'][running] = s_m[running]
         race['moved_m'] = np.where(running, moved_m, 0.0)
         still = moved_m <= self.rules.still_m
-        race['backward'] = np.where(still, race['backward'], along < 0.0)
+        race['backward'] = np.where(running & ~still, along < 0.0, race['backward'])
         race['still_steps'] = np.where(running & still, race['still_steps'] + 1, 0)
-        race['backward_steps'] = np.where(running & (along < 0.0), race['backward_steps'] + 1, 0)
+        race['backward_steps'] = np.where(along < 0.0, race['backward_steps'] + 1, 0)
+        return along
 
-        laps = self._count_laps(running, along, length_m)
-        self._judge(running, off_track, crashed)
-        race['penalty_left_s'][paused] -= CONTROL_PERIOD_S
-        released = paused & (race['penalty_left_s'] <= 1e-9)
-        race['status'][alive & (race['time_s'] >= self.rules.time_limit_s - 1e-9)
-                       & (race['status'] != Status.LAP_COMPLETE)] = Status.TIME_UP
-        released &= race['status'] == Status.PAUSE
-        race['status'][released] = Status.IN_PROGRESS
-        ended = alive & (race['status'] != Status.IN_PROGRESS) & (race['status'] != Status.PAUSE)
-        return Verdict(ended, released, laps)
-
-    def _count_laps(self, running: Bools, along: NDArray[np.float64],
-                    length_m: NDArray[np.float64]) -> tuple[Lap, ...]:
+    def _count_laps(self, running: Bools, along: Floats, length_m: Floats) -> tuple[Lap, ...]:
         """Close laps whose line was crossed, timed by interpolation inside the period."""
         race, laps = self.race, []
         crossed = running & (race['travelled_m'] >= (race['laps'] + 1) * length_m)
@@ -199,8 +217,8 @@ class RaceControl:
             over = record['travelled_m'] - (record['laps'] + 1) * length_m[car]
             at_s = record['time_s'] - CONTROL_PERIOD_S * over / max(along[car], 1e-9)
             record['laps'] += 1
-            laps.append(Lap(int(car), int(record['laps']), float(at_s - record['lap_start_s']),
-                            bool(record['clean'])))
+            time_s = float(at_s - record['lap_start_s'])
+            laps.append(Lap(int(car), int(record['laps']), time_s, bool(record['clean'])))
             record['lap_start_s'], record['clean'] = at_s, True
             if record['laps'] >= self.rules.laps:
                 record['status'] = Status.LAP_COMPLETE
@@ -220,6 +238,7 @@ class RaceControl:
         incident = open_run & (race['status'] != Status.IN_PROGRESS)
         race['incidents'][incident] += 1
         race['clean'][incident] = False
+        race['cause'][incident] = race['status'][incident]
         forgiven = incident & (race['incidents'] <= self.rules.resets)
         hit = race['status'] == Status.CRASHED
         race['penalty_left_s'][forgiven] = np.where(

@@ -1,8 +1,8 @@
 """The embedded simulator: N cars, their physics, sensors and race control, as arrays.
 
-`step` is one control period: commands in, physics, ground truth, rules. Sensors are read afterwards,
-when asked for, and show the end of the period. Everything random comes from one seeded generator, and
-every car's arithmetic is its own, so the same seed and commands give the same bits.
+`step` is one control period: commands in, physics, ground truth, rules. Sensors are read
+afterwards, when asked for, and show the end of the period. Everything random comes from one seeded
+generator, and every car's arithmetic is its own, so the same seed and commands give the same bits.
 """
 
 from __future__ import annotations
@@ -17,16 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer_sim import vehicle
-from racer_sim.bodies import WALL_OWNER, Box, body_of, car_body, find_crashes
+from racer_sim.bodies import Box, body_of, car_body
 from racer_sim.camera import BODY, camera_geometry, render
 from racer_sim.courses import Course, CourseGeometry, GroundTextures
 from racer_sim.ground import GroundStyle
 from racer_sim.lidar import scan
 from racer_sim.placement import PLACE, bends_ahead, locate
 from racer_sim.rules import RaceControl, RaceRules, Status, Verdict
+from racer_sim.track import Track
+from racer_sim.traffic import Traffic
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.observation import rgb_to_luma
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec, require_range
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 STEREO_BASELINE_M: Final = 0.06
 """Between the two cameras of a stereo pair; DeepRacer's simulator."""
@@ -37,6 +43,9 @@ LOOK_AHEAD_M: Final = np.array([0.2, 0.4, 0.7, 1.0, 1.4, 1.9, 2.5])
 PRIVILEGED_SIZE: Final = 11 + len(LOOK_AHEAD_M)
 PLACING_GAP_M: Final = 1.0
 """How far behind a crash a car is put back."""
+
+CAR_COLOUR: Final = (170, 40, 40)
+"""Of every car, as the others see it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +98,8 @@ class SimulatorConfig:
     def __post_init__(self) -> None:
         require_range(self, cars=(1, 100_000), cars_per_world=(1, 64))
         if self.cars % self.cars_per_world:
-            raise ConfigError(f'cars is {self.cars}; allowed: a multiple of cars_per_world ({self.cars_per_world}).')
+            raise ConfigError(f'cars is {self.cars}; allowed: a multiple of cars_per_world '
+                              f'({self.cars_per_world}).')
         low, high = self.image_age_s
         if not 0.0 <= low <= high <= CONTROL_PERIOD_S + 1e-9:
             raise ConfigError(f'image_age_s is {self.image_age_s}; allowed: 0 <= low <= high <= '
@@ -108,15 +118,22 @@ class Simulator:
         age_substeps: int64 (N,), image age of the running episodes in physics sub-steps.
     """
 
-    def __init__(self, courses: Sequence[Course], car: CarSpec, config: SimulatorConfig, seed: int) -> None:
+    def __init__(self, courses: Sequence[Course], car: CarSpec, config: SimulatorConfig,
+                 seed: int) -> None:
         """Build the worlds; every car is placed by `reset`.
 
         Args:
-            courses: At least one.
+            courses: At least one; exactly one where cars share worlds.
             car: Specification of all cars.
             config: The batch.
             seed: Of everything random.
+
+        Raises:
+            ConfigError: Cars of one world would drive on several courses.
         """
+        if config.cars_per_world > 1 and len(courses) > 1:
+            raise ConfigError(f'{len(courses)} courses for worlds that cars share; allowed: one '
+                              'course, or cars_per_world = 1.')
         self.courses, self.car, self.config = tuple(courses), car, config
         self.geometry = CourseGeometry.of(self.courses)
         self.random = np.random.default_rng(seed)
@@ -132,26 +149,29 @@ class Simulator:
         self._cameras = camera_geometry(car.camera, count)
         self._held = np.zeros((count, 2))
         self._wheels_m = np.array(car.wheel_positions_m)
-        self._crashed = np.zeros(count, dtype=np.bool_)
+        self._crashed: Bools = np.zeros(count, dtype=np.bool_)
         self._ground = GroundTextures.of(self.courses, config.style, rgb=config.rgb)
         self._sky = self._shades(config.sky)
         half = STEREO_BASELINE_M / 2.0
         self._sides_m = np.array([half, -half]) if config.stereo else np.zeros(1)
         self._angles_rad = np.array(car.lidar.angles_rad)
-        self._place_bodies()
+        boxes = [self._shaded(body_of(box)) for box in config.boxes]
+        cars = [self._shaded(car_body(car, index, CAR_COLOUR)) for index in range(count)]
+        self._traffic = Traffic(np.array(cars, dtype=BODY), np.array(boxes, dtype=BODY),
+                                config.cars_per_world)
 
     @property
-    def length_m(self) -> NDArray[np.float64]:
+    def length_m(self) -> Floats:
         """Length of each car's course, (N,)."""
         return self.geometry.length_m[self.course_of]
 
     @property
-    def crashed(self) -> NDArray[np.bool_]:
-        """Whether each car overlaps another body since the last step, (N,)."""
+    def crashed(self) -> Bools:
+        """Whether each car, racing until then, overlapped another body in the last step, (N,)."""
         return self._crashed
 
-    def other_bodies(self, car: int) -> tuple[NDArray[np.void], NDArray[np.float64]]:
-        """What one car can meet in its world.
+    def other_bodies(self, car: int) -> tuple[NDArray[np.void], Floats]:
+        """What one car can meet in its world; walls and cars out of the race are left out.
 
         Args:
             car: Index of the car.
@@ -159,51 +179,31 @@ class Simulator:
         Returns:
             `BODY` (K,), fixed boxes first, and their speeds (K,), m/s.
         """
-        bodies = self._bodies[self._world_of[car]]
-        bodies = bodies[(bodies['owner'] != car) & (bodies['owner'] != WALL_OWNER)]
+        bodies = self._traffic.objects_of(car)
         speeds = np.hypot(self.state['vx_mps'], self.state['vy_mps'])
         return bodies, np.where(bodies['owner'] >= 0, speeds[bodies['owner']], 0.0)
 
     @property
     def camera_shape(self) -> tuple[int, int, int]:
         """Shape of one car's images: (views x colours, height, width)."""
-        return len(self._sides_m) * len(self._sky), self.car.camera.height_px, self.car.camera.width_px
+        camera = self.car.camera
+        return len(self._sides_m) * len(self._sky), camera.height_px, camera.width_px
 
     def _shades(self, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
         """A colour as this camera's planes: (3,) or (1,) uint8."""
         rgb = np.array([[colour]], dtype=np.uint8)
         return rgb.reshape(-1) if self.config.rgb else rgb_to_luma(rgb).reshape(-1)
 
-    def _place_bodies(self) -> None:
-        """Lay out the boxes of every world: the fixed ones first, then its cars."""
-        config = self.config
-        worlds, shared = config.cars // config.cars_per_world, config.cars_per_world > 1
-        fixed = [body_of(box) for box in config.boxes]
-        self._world_of = np.repeat(np.arange(worlds), config.cars_per_world)
-        self._bodies = np.zeros((worlds, len(fixed) + (config.cars_per_world if shared else 0)), dtype=BODY)
-        self._body_counts = np.full(worlds, self._bodies.shape[1], dtype=np.int64)
-        self._footprints = np.array([car_body(self.car, index, (170, 40, 40)) for index in range(config.cars)])
-        if fixed:
-            self._bodies[:, :len(fixed)] = np.array(fixed)
-        if shared:
-            self._bodies[:, len(fixed):] = self._footprints.reshape(worlds, -1)
-        for bodies in (self._bodies, self._footprints):
-            for place in np.ndindex(bodies.shape):
-                shades = self._shades(tuple(bodies[place]['colour']))
-                bodies[place]['colour'] = np.resize(shades, 3)
-        self._first_car_body = len(fixed) if shared else None
+    def _shaded(self, body: NDArray[np.void]) -> NDArray[np.void]:
+        """A body in the colours of this camera."""
+        body['colour'] = np.resize(self._shades(tuple(body['colour'].tolist())), 3)
+        return body
 
     def _move_bodies(self) -> None:
-        """Carry the cars' boxes to where the cars are; cars that serve a penalty are out of the way."""
-        for name in ('x_m', 'y_m', 'yaw_rad'):
-            self._footprints[name] = self.state[name]
-        if self._first_car_body is not None:
-            cars = self._footprints.reshape(len(self._bodies), -1).copy()
-            aside = (self.control.race['status'] == Status.PAUSE).reshape(cars.shape)
-            cars['x_m'][aside] = 1e6
-            self._bodies[:, self._first_car_body:] = cars
+        """Carry the cars' bodies to where the cars are; only cars in the race are in the way."""
+        self._traffic.move(self.state, ~self.control.frozen)
 
-    def reset(self, cars: NDArray[np.int64] | None = None) -> None:
+    def reset(self, cars: Indices | None = None) -> None:
         """Begin new episodes by the start policy, courses and starts in rotation.
 
         Args:
@@ -218,9 +218,8 @@ class Simulator:
         self.place(chosen, course, share * self.geometry.length_m[course],
                    lateral * self.config.start.lateral, turn * self.config.start.heading_rad)
 
-    def place(self, cars: NDArray[np.int64], course: NDArray[np.int64], s_m: NDArray[np.float64],
-              lateral: NDArray[np.float64] | float = 0.0,
-              heading_rad: NDArray[np.float64] | float = 0.0) -> None:
+    def place(self, cars: Indices, course: Indices, s_m: Floats, lateral: Floats | float = 0.0,
+              heading_rad: Floats | float = 0.0) -> None:
         """Begin new episodes at given places, at rest.
 
         Args:
@@ -231,6 +230,7 @@ class Simulator:
             heading_rad: (K,) or one, angle to the course.
         """
         self.course_of[cars] = course
+        self._crashed[cars] = False
         self._set_down(cars, s_m, lateral, heading_rad)
         low, high = self.config.image_age_s
         ages = self.random.uniform(low, high, len(cars))
@@ -238,24 +238,24 @@ class Simulator:
         self.control.start(cars, self.places['s_m'][cars])
         self._move_bodies()
 
-    def _set_down(self, cars: NDArray[np.int64], s_m: NDArray[np.float64],
-                  lateral: NDArray[np.float64] | float, heading_rad: NDArray[np.float64] | float) -> None:
+    def _set_down(self, cars: Indices, s_m: Floats, lateral: Floats | float,
+                  heading_rad: Floats | float) -> None:
         """Put cars on their courses at rest and refresh their ground truth."""
         self.state[cars] = np.zeros(len(cars), dtype=vehicle.STATE)
         self.commands[cars] = self._held[cars] = 0.0
-        shares = np.broadcast_to(lateral, len(cars))
+        s_m, lateral, heading_rad = np.broadcast_arrays(s_m, lateral, heading_rad)
         for index in np.unique(self.course_of[cars]):
             here = self.course_of[cars] == index
             track = self.courses[index].track
-            s, share = np.asarray(s_m)[here], shares[here]
-            width = np.where(share > 0.0, np.interp(s, track.s_m, np.append(track.left_m, track.left_m[0])),
-                             np.interp(s, track.s_m, np.append(track.right_m, track.right_m[0])))
-            x, y, yaw = track.pose_at(s, share * width)
+            half = np.where(lateral[here] > 0.0, _width_at(track, track.left_m, s_m[here]),
+                            _width_at(track, track.right_m, s_m[here]))
+            x, y, yaw = track.pose_at(s_m[here], lateral[here] * half)
             self.state['x_m'][cars[here]], self.state['y_m'][cars[here]] = x, y
-            self.state['yaw_rad'][cars[here]] = yaw + np.broadcast_to(heading_rad, len(cars))[here]
+            self.state['yaw_rad'][cars[here]] = np.remainder(
+                yaw + heading_rad[here] + math.pi, math.tau) - math.pi
         locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
 
-    def step(self, commands: NDArray[np.float64]) -> Verdict:
+    def step(self, commands: Floats) -> Verdict:
         """Advance one control period.
 
         Args:
@@ -268,16 +268,17 @@ class Simulator:
             ConfigError: A command is not finite, or the shape is wrong.
         """
         if commands.shape != self.commands.shape or not np.isfinite(commands).all():
-            raise ConfigError(f'commands have shape {commands.shape} or a value that is not finite; allowed: '
-                              f'finite {self.commands.shape} (steering rad, speed m/s).')
+            raise ConfigError(f'commands have shape {commands.shape} or a value that is not '
+                              f'finite; allowed: finite {self.commands.shape} (steering rad, '
+                              'speed m/s).')
         self.commands[:] = commands
         before_x, before_y = self.state['x_m'].copy(), self.state['y_m'].copy()
-        vehicle.advance(self.state, self._parameters, self._held, self.commands, self.age_substeps,
-                        self.control.frozen)
+        frozen = self.control.frozen
+        vehicle.advance(self.state, self._parameters, self._held, self.commands,
+                        self.age_substeps, frozen)
         locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
         self._move_bodies()
-        if self._bodies.shape[1]:
-            find_crashes(self._crashed, self._footprints, self._world_of, self._bodies, self._body_counts)
+        self._crashed[:] = self._traffic.overlaps() & ~frozen
         moved = np.hypot(self.state['x_m'] - before_x, self.state['y_m'] - before_y)
         verdict = self.control.update(self.places['s_m'], self.length_m, moved,
                                       self.places['wheels_on_track'] == 0, self._crashed)
@@ -285,10 +286,10 @@ class Simulator:
             self._put_back(np.flatnonzero(verdict.released))
         return verdict
 
-    def _put_back(self, cars: NDArray[np.int64]) -> None:
-        """After a penalty: at the last progress, in the middle of the nearer lane, behind what was hit."""
-        hit = self._crashed[cars]
-        s_m = np.mod(self.control.race['last_s_m'][cars] - PLACING_GAP_M * hit, self.length_m[cars])
+    def _put_back(self, cars: Indices) -> None:
+        """After a penalty: at the last progress, amid the nearer lane, behind what was hit."""
+        race = self.control.race[cars]
+        s_m = race['last_s_m'] - PLACING_GAP_M * (race['cause'] == Status.CRASHED)
         lane = np.where(self.places['lateral_m'][cars] > 0.0, 0.5, -0.5)
         self._set_down(cars, s_m, lane, 0.0)
         self.control.put_back(cars, self.places['s_m'][cars], self.length_m[cars])
@@ -297,21 +298,23 @@ class Simulator:
     def images(self) -> NDArray[np.uint8]:
         """What the cameras see now: uint8 (N, views x colours, height, width), a new array."""
         images = np.empty((self.config.cars, *self.camera_shape), dtype=np.uint8)
-        render(images, self.state, self._cameras, self._sides_m, self._ground.ground_of_course[self.course_of],
-               self._ground.levels, self._ground.texels, self._sky, self._ground.fields, self._world_of,
-               self._bodies, self._body_counts)
+        ground, traffic = self._ground, self._traffic
+        render(images, self.state, self._cameras, self._sides_m,
+               ground.ground_of_course[self.course_of], ground.levels, ground.texels, self._sky,
+               ground.fields, traffic.world_of, traffic.bodies, traffic.counts)
         return images
 
     def scans(self) -> NDArray[np.float32]:
         """What the lidars measure now: float32 (N, rays), REP-117 values, a new array."""
-        lidar = self.car.lidar
+        lidar, traffic = self.car.lidar, self._traffic
         ranges = np.empty((self.config.cars, lidar.rays), dtype=np.float32)
         scan(ranges, self.state, self._angles_rad, lidar.x_m, lidar.z_m,
-             np.array([lidar.range_min_m, lidar.range_max_m]), self._world_of, self._bodies, self._body_counts)
+             np.array([lidar.range_min_m, lidar.range_max_m]), traffic.world_of, traffic.bodies,
+             traffic.counts)
         return ranges
 
     def privileged(self) -> NDArray[np.float32]:
-        """What only a critic or a teacher may know: float32 (N, PRIVILEGED_SIZE), of the order of one.
+        """What only a critic or a teacher may know: float32 (N, PRIVILEGED_SIZE), about one each.
 
         Offset over half width, half widths, sine and cosine of the heading error, velocities,
         wheel angle, last command, image age, and the bends of `LOOK_AHEAD_M`.
@@ -320,9 +323,11 @@ class Simulator:
         half = np.where(places['lateral_m'] > 0.0, places['left_m'], places['right_m'])
         error = places['heading_error_rad']
         columns = (
-            places['lateral_m'] / half, places['left_m'] + places['right_m'], np.sin(error), np.cos(error),
-            state['vx_mps'] / 2.0, state['vy_mps'], state['yaw_rate_radps'] / 4.0, state['steering_rad'] * 2.0,
-            self.commands[:, 0] * 2.0, self.commands[:, 1] / 2.0, self.age_substeps / vehicle.SUBSTEPS,
+            places['lateral_m'] / half, places['left_m'] + places['right_m'],
+            np.sin(error), np.cos(error),
+            state['vx_mps'] / 2.0, state['vy_mps'], state['yaw_rate_radps'] / 4.0,
+            state['steering_rad'] * 2.0, self.commands[:, 0] * 2.0, self.commands[:, 1] / 2.0,
+            self.age_substeps / vehicle.SUBSTEPS,
         )
         bends = bends_ahead(places, self.course_of, LOOK_AHEAD_M, self.geometry)
         return np.column_stack((*columns, bends)).astype(np.float32)
@@ -330,18 +335,27 @@ class Simulator:
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes in time, by value, as arrays and plain data: see `restore`."""
         return {
-            'state': self.state.copy(), 'places': self.places.copy(), 'race': self.control.race.copy(),
-            'course_of': self.course_of.copy(), 'commands': self.commands.copy(), 'held': self._held.copy(),
-            'age_substeps': self.age_substeps.copy(), 'crashed': self._crashed.copy(),
+            **{name: array.copy() for name, array in self._changing().items()},
             'episodes': self.episodes, 'random': copy.deepcopy(self.random.bit_generator.state),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Continue from a `snapshot` of a simulator of the same make-up, bit for bit."""
-        for name, target in (('state', self.state), ('places', self.places), ('race', self.control.race),
-                             ('course_of', self.course_of), ('commands', self.commands), ('held', self._held),
-                             ('age_substeps', self.age_substeps), ('crashed', self._crashed)):
-            target[...] = snapshot[name]
+        for name, array in self._changing().items():
+            array[...] = snapshot[name]
         self.episodes = int(snapshot['episodes'])
         self.random.bit_generator.state = snapshot['random']
         self._move_bodies()
+
+    def _changing(self) -> dict[str, NDArray[Any]]:
+        """The arrays, not copies, that `step` and `place` write."""
+        return {
+            'state': self.state, 'places': self.places, 'race': self.control.race,
+            'course_of': self.course_of, 'commands': self.commands, 'held': self._held,
+            'age_substeps': self.age_substeps, 'crashed': self._crashed,
+        }
+
+
+def _width_at(track: Track, half_m: Floats, s_m: Floats) -> Floats:
+    """Half width at arc lengths (K,), from its values at the track's points."""
+    return np.interp(s_m, track.s_m[:-1], half_m, period=track.length_m)
