@@ -15,6 +15,7 @@ from typer.main import get_command
 from racer_vehicle.errors import RacerError
 
 COMMANDS: Final = {
+    'demo': 'Train a car, race it and film it: the first minute with racer.',
     'tracks': 'List, show, import and generate tracks.',
     'train': 'Teach a model to drive a track.',
     'evaluate': 'Drive laps with a model, judge them, film and draw them.',
