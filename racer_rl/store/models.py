@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 NAME_RULE: Final = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]{0,63}')
 CHECKPOINTS: Final = ('best', 'last')
+RUN_FORMAT: Final = 1
+_RUN_KEYS: Final = frozenset({
+    'format', 'seed', 'track', 'direction', 'colour', 'stack', 'image_age_s', 'car', 'reward',
+    'hyperparameters',
+})
 _PACKAGES: Final = (
     'racer',
     'torch',
@@ -82,7 +87,7 @@ class ModelFolder:
         self._write_json(
             'run.json',
             {
-                'format': 1,
+                'format': RUN_FORMAT,
                 'seed': seed,
                 'track': list(setup.tracks),
                 'direction': setup.direction,
@@ -99,10 +104,27 @@ class ModelFolder:
             },
         )
 
+    def remove_unfinished(self) -> None:
+        """Delete what a kill left half written; nobody else may be training the model."""
+        for path in self.path.rglob('.*.part'):
+            path.unlink()
+
     @property
     def run(self) -> dict[str, Any]:
-        """Content of `run.json`."""
-        return self._read_json('run.json')
+        """Content of `run.json`.
+
+        Raises:
+            ModelMismatchError: It is damaged or of another format.
+        """
+        run = self._read_json('run.json')
+        missing = sorted(_RUN_KEYS - run.keys())
+        if missing or run['format'] != RUN_FORMAT:
+            found = f'lacks {", ".join(missing)}' if missing else f'has format {run["format"]!r}'
+            raise ModelMismatchError(
+                f'{self.path / "run.json"} {found}; allowed: format {RUN_FORMAT}, complete; '
+                'restore it or train again.'
+            )
+        return run
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -134,9 +156,7 @@ class ModelFolder:
     @property
     def metadata(self) -> ModelMetadata:
         """Content of `model_metadata.json`."""
-        return ModelMetadata.from_json(
-            (self.path / 'model_metadata.json').read_text(encoding='utf-8')
-        )
+        return ModelMetadata.from_json(self._read('model_metadata.json'))
 
     def policy(self, checkpoint: str = 'best') -> Policy:
         """The model as a policy without exploration.
@@ -169,14 +189,24 @@ class ModelFolder:
         self._write(name, json.dumps(content, indent=2) + '\n')
 
     def _read_json(self, name: str) -> dict[str, Any]:
-        path = self.path / name
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+            content = json.loads(self._read(name))
+            if not isinstance(content, dict):
+                raise ValueError(f'it holds a {type(content).__name__}, not an object')
         except ValueError as error:
             raise ModelMismatchError(
-                f'{path} is damaged ({error}); restore it or train again.'
+                f'{self.path / name} is damaged ({error}); restore it or train again.'
             ) from None
         return content
+
+    def _read(self, name: str) -> str:
+        path = self.path / name
+        try:
+            return path.read_text(encoding='utf-8')
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelMismatchError(
+                f'cannot read {path} ({error}); restore it or train again.'
+            ) from None
 
 
 def models_folder() -> Path:

@@ -52,7 +52,7 @@ class TrainingPlan:
         hyperparameters: Of the learner; their type names the algorithm.
         limits: When to stop.
         evaluation: What the policy is judged on.
-        seed: Of network, exploration and simulator.
+        seed: Of network, exploration and simulator; NumPy's global generator takes 32 bits.
     """
 
     setup: RaceSetup
@@ -60,3 +60,6 @@ class TrainingPlan:
     limits: Limits
     evaluation: EvaluationPlan = field(default_factory=EvaluationPlan)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_range(self, seed=(0, 2**32 - 1))

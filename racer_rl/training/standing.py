@@ -70,6 +70,10 @@ class Meter(BaseCallback):
             self.best_lap_s = min(lap.time_s, self.best_lap_s or lap.time_s)
         return True
 
+    def _on_rollout_end(self) -> None:
+        if self.completion is not None:
+            self.logger.record('rollout/completion', self.completion)
+
     @property
     def mean_reward(self) -> float | None:
         """Mean return of the recent episodes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
 from racer_rl.training.standing import Meter, Standing, Watcher
-from racer_vehicle.errors import RewardError
+from racer_vehicle.errors import ConfigError, RewardError
 
 SAC_ROUND_STEPS: Final = 512
 """Steps of SAC between two looks at the clock; PPO's rounds are its rollouts."""
@@ -69,20 +69,21 @@ class Training:
         self.meter = Meter(self.env)
         self.best: Evaluation | None = None
         self._evaluation: Evaluation | None = None
-        self._kept: dict[str, Any] = {}
+        self._evaluate_at = 0
+        self._best: dict[str, Any] = {}
         if resume:
-            self.model, self._kept = load_checkpoint(folder.checkpoint('last'), self.env)
+            self._best = _best_of(folder)
+            self.model, kept = load_checkpoint(folder.checkpoint('last'), self.env)
             self.model._last_obs = None
-            batch.simulator.random.bit_generator.state = self._kept['simulator']
-            batch.simulator.episodes = self.meter.episodes = self._kept['episodes']
+            batch.simulator.random.bit_generator.state = kept['simulator']
+            batch.simulator.episodes = self.meter.episodes = kept['episodes']
+            self._evaluate_at = kept['evaluate_at']
         else:
             self.model = build_model(
                 plan.hyperparameters, plan.setup.network, self.env, plan.seed
             )
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
-        self._best_rank: tuple[float, ...] = tuple(self._kept.get('best_rank', ()))
-        self._evaluate_at = int(self._kept.get('evaluate_at', 0))
 
     def run(self, watch: Watcher) -> StopReason:
         """Train until a limit is reached; the folder then holds the last and the best checkpoint.
@@ -93,16 +94,13 @@ class Training:
         Raises:
             RewardError: The reward function failed; the model as of the last update is kept.
         """
-        self.model.set_logger(
-            Logger(
-                str(self.folder.path),
-                [TensorBoardOutputFormat(str(self.folder.path / 'tensorboard'))],
-            )
+        logger = Logger(
+            str(self.folder.path),
+            [TensorBoardOutputFormat(str(self.folder.path / 'tensorboard'))],
         )
+        self.model.set_logger(logger)
         self._began_s = time.monotonic()
-        if not self.folder.checkpoint('last').is_file():
-            self._save('last')
-        with _interrupt_flag() as interrupted:
+        with closing(logger), _interrupt_flag() as interrupted:
             try:
                 while (reason := self._reason(bool(interrupted))) is None:
                     self.model.learn(
@@ -113,12 +111,13 @@ class Training:
                     )
                     if self.model.num_timesteps >= self._evaluate_at:
                         self._evaluate()
+                    logger.dump(self.model.num_timesteps)
                     self._save_if_due()
                     watch(self.standing)
             except RewardError:
-                self._save('last')
+                self.save('last')
                 raise
-        self._save('last')
+        self.save('last')
         return reason
 
     @property
@@ -187,16 +186,18 @@ class Training:
         ):
             if value is not None:
                 self.model.logger.record(f'evaluation/{name}', value)
-        if self._evaluation.rank >= self._best_rank:
-            self.best, self._best_rank = self._evaluation, self._evaluation.rank
-            self._save('best')
+        rank = self._evaluation.rank
+        if rank >= tuple(self._best.get('rank', ())):
+            self.best = self._evaluation
+            self._best = {'steps': steps, 'rank': rank, 'evaluation': self.best.as_dict()}
+            self.save('best')
 
     def _save_if_due(self) -> None:
         if time.monotonic() - self._saved_s >= self._save_cost_s / CHECKPOINT_SHARE:
-            self._save('last')
+            self.save('last')
 
-    def _save(self, which: str) -> None:
-        """Write a checkpoint and, after the file it speaks of, the progress."""
+    def save(self, which: str) -> None:
+        """Write a checkpoint, `best` or `last`, and after the file it speaks of, the progress."""
         began_s = time.monotonic()
         simulator = self.env.batch.simulator
         save_checkpoint(
@@ -205,21 +206,28 @@ class Training:
             {
                 'simulator': simulator.random.bit_generator.state,
                 'episodes': self.meter.episodes,
-                'best_rank': list(self._best_rank),
+                'best': self._best,
                 'evaluate_at': self._evaluate_at,
             },
         )
-        previous = self.folder.progress
-        best = previous.get('best') if self.best is None else self.best.as_dict()
-        best_steps = self.model.num_timesteps if which == 'best' else previous.get('best_steps')
         self.folder.write_progress({
             'steps': self.model.num_timesteps,
             'episodes': self.meter.episodes,
-            'best_steps': best_steps,
-            'best': best,
+            'best_steps': self._best.get('steps'),
+            'best': self._best.get('evaluation'),
         })
         self._saved_s = time.monotonic()
         self._save_cost_s = self._saved_s - began_s
+
+
+def _best_of(folder: ModelFolder) -> dict[str, Any]:
+    """What the best checkpoint says of itself; empty before the first.
+
+    The last checkpoint may be older: a kill can fall between the two.
+    """
+    path = folder.checkpoint('best')
+    best: dict[str, Any] = load_checkpoint(path)[1]['best'] if path.is_file() else {}
+    return best
 
 
 @contextmanager
@@ -252,9 +260,23 @@ def train(
 
     Returns:
         Why training ended, and where it stands.
+
+    Raises:
+        RacerError: The plan cannot be used (then nothing was written), the reward function
+            failed, or the disk refused.
     """
     training = Training(folder, plan, resume=resume)
-    if not resume:
-        folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed)
-    reason = training.run(watch)
+    try:
+        if resume:
+            folder.remove_unfinished()
+        else:
+            # First, because `create` makes it a model, and a model can be resumed.
+            training.save('last')
+            folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed)
+        reason = training.run(watch)
+    except OSError as error:
+        raise ConfigError(
+            f'cannot write {error.filename or folder.path}: {error.strerror}; free space there, '
+            'or set RACER_HOME to a folder that you may write.'
+        ) from error
     return reason, training.standing
