@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from racer_rl.cli.durations import format_duration, parse_duration
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.metadata import TrainingAlgorithm
+from racer_vehicle.spec import spec_from_dict
 
 if TYPE_CHECKING:
     from racer_rl.envs.build import RaceSetup
@@ -23,7 +25,11 @@ train_app = typer.Typer(add_completion=False)
 
 DEFAULT_TIME = '10m'
 EXIT_INTERRUPTED = 130
-_WITH_RESUME = frozenset({'name', 'time', 'steps', 'until_laps', 'resume', 'as_json'})
+_KEPT_BY_RESUME = frozenset({
+    'track', 'direction', 'reward', 'algorithm', 'network', 'metadata', 'hyperparameters',
+    'max_speed', 'seed',
+})
+_IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
 
 
 @train_app.command()
@@ -84,7 +90,10 @@ def train(
 
     limits = _limits(time, steps, until_laps)
     if resume:
-        _refuse_changes(context)
+        _refuse_options(
+            context, _KEPT_BY_RESUME, '--resume is given; allowed with it: --time, --steps, '
+            '--until-laps. Leave it out, or train a new model.'
+        )
         folder = open_model(name)
         plan = _resumed_plan(folder, limits)
     else:
@@ -94,20 +103,22 @@ def train(
                 f'model {name!r} exists already; choose another --name, or go on with it: '
                 f'racer train --name {name} --resume.'
             )
+        if metadata is not None:
+            _refuse_options(
+                context, _IN_METADATA, '--metadata is given and says the same; leave one out.'
+            )
         setup = _setup(track, direction, reward, network, metadata, max_speed)
         plan = _new_plan(setup, _algorithm(algorithm, metadata), hyperparameters, seed, limits)
     _run(folder, plan, resume=resume, as_json=as_json)
 
 
-def _refuse_changes(context: typer.Context) -> None:
-    """A resumed run keeps what it began with; only its limits may be new."""
+def _refuse_options(context: typer.Context, refused: frozenset[str], why: str) -> None:
+    """Refuse options that were typed, rather than ignore them."""
     for parameter, value in context.params.items():
-        given = context.get_parameter_source(parameter)
-        if parameter not in _WITH_RESUME and given is not None and given.name == 'COMMANDLINE':
-            raise ConfigError(
-                f'--{parameter.replace("_", "-")} is {value!r}, but --resume is given; allowed '
-                'with --resume: --time, --steps, --until-laps. Leave it out, or train a new model.'
-            )
+        source = context.get_parameter_source(parameter)
+        if parameter in refused and source is not None and source.name == 'COMMANDLINE':
+            given = ', '.join(value) if isinstance(value, list) else value
+            raise ConfigError(f'--{parameter.replace("_", "-")} is {given}, but {why}')
 
 
 def _limits(time: str | None, steps: int | None, until_laps: bool) -> Limits:
@@ -116,7 +127,9 @@ def _limits(time: str | None, steps: int | None, until_laps: bool) -> Limits:
     if time is None and steps is None:
         return Limits(time_s=parse_duration(DEFAULT_TIME), until_laps=True)
     return Limits(
-        time_s=parse_duration(time) if time else float('inf'), steps=steps, until_laps=until_laps
+        time_s=float('inf') if time is None else parse_duration(time),
+        steps=steps,
+        until_laps=until_laps,
     )
 
 
@@ -155,7 +168,9 @@ def _setup(
     for one in track:
         find_track(one)
     find_network(network)
-    setup = RaceSetup(track=tuple(track), direction=direction, reward=reward, network=network)
+    # A file is remembered by its whole path, so that --resume works from any folder.
+    tracks = tuple(str(Path(one).resolve()) if Path(one).suffix else one for one in track)
+    setup = RaceSetup(track=tracks, direction=direction, reward=reward, network=network)
     if metadata is None:
         return replace(setup, actions=ContinuousActions(speed_high_mps=max_speed))
     given = ModelMetadata.from_json(_read(metadata))
@@ -187,7 +202,8 @@ def _resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     from racer_rl.training.plan import TrainingPlan
 
     run = folder.run
-    settings = ALGORITHMS[folder.metadata.training_algorithm](**run['hyperparameters'])
+    kind = ALGORITHMS[folder.metadata.training_algorithm]
+    settings = spec_from_dict(kind, run['hyperparameters'])
     return TrainingPlan(
         setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed']
     )
@@ -201,7 +217,8 @@ def _run(folder: ModelFolder, plan: TrainingPlan, *, resume: bool, as_json: bool
 
     with show_training(folder.name, plan.limits) as watch:
         reason, standing = train(folder, plan, watch, resume=resume)
-    best = standing.best
+    # Not the standing's: a resumed session may not have bettered it.
+    best = folder.progress.get('best')
     if as_json:
         typer.echo(
             json.dumps({
@@ -211,24 +228,27 @@ def _run(folder: ModelFolder, plan: TrainingPlan, *, resume: bool, as_json: bool
                 'steps': standing.steps,
                 'episodes': standing.episodes,
                 'seconds': round(standing.seconds, 3),
-                'best': best.as_dict() if best else None,
+                'best': best,
             })
         )
     else:
-        typer.echo(_summary(folder, reason, standing))
+        typer.echo(_summary(folder, reason, standing, best))
     if reason is StopReason.INTERRUPTED:
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _summary(folder: ModelFolder, reason: StopReason, standing: Standing) -> str:
+def _summary(
+    folder: ModelFolder, reason: StopReason, standing: Standing, best: Mapping[str, Any] | None
+) -> str:
     """A few lines for people: why it ended, what the best can do, what to do next."""
-    best, took = standing.best, format_duration(standing.seconds)
+    took = format_duration(standing.seconds)
     lines = [f'stopped: {reason} after {standing.steps:,} steps, {took}.']
-    if best is not None:
-        pace = '' if best.mean_lap_s is None else f', mean lap {best.mean_lap_s:.2f} s'
-        lines.append(f'best model: {best.clean_laps} of {best.total_laps} laps clean{pace}.')
+    if best:
+        clean, total, pace_s = best['clean_laps'], best['total_laps'], best['mean_lap_s']
+        pace = '' if pace_s is None else f', mean lap {pace_s:.2f} s'
+        lines.append(f'best model: {clean} of {total} laps clean{pace}.')
     lines.append(f'saved in {folder.path}')
-    if best is not None and best.is_clean:
+    if best and best['clean_laps'] == best['total_laps']:
         lines.append(f'watch it drive: racer evaluate {folder.name} --video {folder.name}.mp4')
     else:
         lines.append(f'train on: racer train --name {folder.name} --resume')
