@@ -26,6 +26,10 @@ class ModelMismatchError(RacerError):
     """A model, checkpoint or policy bundle does not fit the car or the run that wants it."""
 
 
+class DeviceError(RacerError, OSError):
+    """A camera, scanner, servo or motor is missing, has failed, or has stopped answering."""
+
+
 class UnknownNameError(ConfigError):
     """A name that is not in a catalogue; the message offers the nearest known names."""
 

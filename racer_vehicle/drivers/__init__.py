@@ -1,0 +1,1 @@
+"""The devices of a car, one module each, behind the three protocols of `protocols`."""
