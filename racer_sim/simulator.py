@@ -44,6 +44,12 @@ PRIVILEGED_SIZE: Final = 11 + len(LOOK_AHEAD_M)
 PLACING_GAP_M: Final = 1.0
 """How far behind a crash a car is put back."""
 
+PLACING_ROOM_M: Final = 0.5
+"""What a car that the simulator places has at least before and behind it."""
+
+WAYS_OUT: Final = tuple((back_m, lane) for back_m in (0.0, 0.5, 1.0, 1.5) for lane in (0.5, -0.5))
+"""Where a car goes instead of a crowded place: metres back, and offset as share of half width."""
+
 CAR_COLOUR: Final = (170, 40, 40)
 """Of every car, as the others see it."""
 
@@ -206,6 +212,8 @@ class Simulator:
     def reset(self, cars: Indices | None = None) -> None:
         """Begin new episodes by the start policy, courses and starts in rotation.
 
+        Where an object is in the way, the car starts in the other lane, or further back.
+
         Args:
             cars: int64 (K,), which; all by default.
         """
@@ -215,8 +223,11 @@ class Simulator:
         course = numbers % len(self.courses)
         share = (numbers // len(self.courses)) * self.config.start.advance % 1.0
         lateral, turn = self.random.uniform(-1.0, 1.0, (2, len(chosen)))
-        self.place(chosen, course, share * self.geometry.length_m[course],
-                   lateral * self.config.start.lateral, turn * self.config.start.heading_rad)
+        s_m = share * self.geometry.length_m[course]
+        self.place(chosen, course, s_m, lateral * self.config.start.lateral,
+                   turn * self.config.start.heading_rad)
+        self._make_room(chosen, s_m)
+        self.control.start(chosen, self.places['s_m'][chosen])
 
     def place(self, cars: Indices, course: Indices, s_m: Floats, lateral: Floats | float = 0.0,
               heading_rad: Floats | float = 0.0) -> None:
@@ -286,12 +297,25 @@ class Simulator:
             self._put_back(np.flatnonzero(verdict.released))
         return verdict
 
+    def _make_room(self, cars: Indices, s_m: Floats) -> None:
+        """Move cars, just placed at arc lengths (K,), away from boxes and from the other cars."""
+        others = ~self.control.frozen
+        others[cars] = False
+        for back_m, lane in WAYS_OUT:
+            self._traffic.move(self.state, others)
+            crowded = self._traffic.overlaps(PLACING_ROOM_M)[cars]
+            if not crowded.any():
+                break
+            self._set_down(cars[crowded], s_m[crowded] - back_m, lane, 0.0)
+        self._move_bodies()
+
     def _put_back(self, cars: Indices) -> None:
         """After a penalty: at the last progress, amid the nearer lane, behind what was hit."""
         race = self.control.race[cars]
         s_m = race['last_s_m'] - PLACING_GAP_M * (race['cause'] == Status.CRASHED)
         lane = np.where(self.places['lateral_m'][cars] > 0.0, 0.5, -0.5)
         self._set_down(cars, s_m, lane, 0.0)
+        self._make_room(cars, s_m)
         self.control.put_back(cars, self.places['s_m'][cars], self.length_m[cars])
         self._move_bodies()
 

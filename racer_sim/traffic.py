@@ -57,10 +57,19 @@ class Traffic:
             self._cars[:] = self._footprints.reshape(self._cars.shape)
             self._cars['x_m'][~racing.reshape(self._cars.shape)] = ASIDE_M
 
-    def overlaps(self) -> Bools:
-        """Whether each car's footprint overlaps another body of its world, bool (N,)."""
-        crashed = np.zeros(len(self._footprints), dtype=np.bool_)
-        find_crashes(crashed, self._footprints, self.world_of, self.bodies, self.counts)
+    def overlaps(self, room_m: float = 0.0) -> Bools:
+        """Whether each car's footprint overlaps another body of its world.
+
+        Args:
+            room_m: By how much the footprints are longer at either end.
+
+        Returns:
+            bool (N,).
+        """
+        footprints = self._footprints.copy()
+        footprints['length_m'] += 2.0 * room_m
+        crashed = np.zeros(len(footprints), dtype=np.bool_)
+        find_crashes(crashed, footprints, self.world_of, self.bodies, self.counts)
         return crashed
 
     def objects_of(self, car: int) -> Records:

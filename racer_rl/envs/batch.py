@@ -72,7 +72,8 @@ def observation_space(spec: ObservationSpec) -> spaces.Dict:
         'privileged': spaces.Box(-np.inf, np.inf, (PRIVILEGED_SIZE,), np.float32),
     }
     if spec.lidar_sensor is not None:
-        parts['lidar'] = spaces.Box(0.0, spec.native_lidar.range_max_m, (spec.lidar_size,), np.float32)
+        farthest_m = spec.native_lidar.range_max_m
+        parts['lidar'] = spaces.Box(0.0, farthest_m, (spec.lidar_size,), np.float32)
     return spaces.Dict(parts)
 
 
@@ -98,8 +99,10 @@ class RaceBatch:
                 own; None pays nothing (evaluation).
         """
         self.simulator, self.observation, self.action = simulator, observation, action
-        self.observation_space, self.action_space = observation_space(observation), action_space(action)
-        self._rewards = [reward.fresh().reward_of for _ in range(simulator.config.cars)] if reward else []
+        self.observation_space = observation_space(observation)
+        self.action_space = action_space(action)
+        cars = range(simulator.config.cars)
+        self._rewards = [reward.fresh().reward_of for _ in cars] if reward else []
         self._params = ParamsBuilder(simulator)
         self._stack = FrameStack(observation.stack)
         self._returns = np.zeros(simulator.config.cars)

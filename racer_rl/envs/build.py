@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -65,15 +64,19 @@ class RaceSetup:
         encoding = CameraEncoding(width_px=network.width_px, height_px=network.height_px,
                                   crop_top_px=network.crop_top_px, colour=self.colour)
         return ObservationSpec(sensors=self.sensors, native_camera=self.car.camera,
-                               native_lidar=self.car.lidar, camera=encoding, lidar=self.lidar, stack=self.stack)
+                               native_lidar=self.car.lidar, camera=encoding, lidar=self.lidar,
+                               stack=self.stack)
 
-    def metadata(self, algorithm: TrainingAlgorithm = TrainingAlgorithm.CLIPPED_PPO) -> ModelMetadata:
+    def metadata(self, algorithm: TrainingAlgorithm = TrainingAlgorithm.CLIPPED_PPO,
+                 ) -> ModelMetadata:
         """The same in DeepRacer's terms."""
-        return ModelMetadata(action_space=self.actions, sensors=self.sensors, training_algorithm=algorithm,
-                             neural_network=self.network, lidar=self.lidar)
+        return ModelMetadata(action_space=self.actions, sensors=self.sensors,
+                             training_algorithm=algorithm, neural_network=self.network,
+                             lidar=self.lidar)
 
 
-def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules | None = None) -> Simulator:
+def build_simulator(setup: RaceSetup, *, cars: int, seed: int,
+                    rules: RaceRules | None = None) -> Simulator:
     """A simulator for a setup.
 
     Args:
@@ -85,14 +88,15 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
     Raises:
         ConfigError: A part of the setup is not usable.
     """
-    config = SimulatorConfig(cars=cars, rgb=setup.colour == 'rgb', stereo=Sensor.STEREO_CAMERAS in setup.sensors,
+    config = SimulatorConfig(cars=cars, rgb=setup.colour == 'rgb',
+                             stereo=Sensor.STEREO_CAMERAS in setup.sensors,
                              image_age_s=setup.image_age_s, rules=rules or setup.rules)
-    tracks: Sequence[str] = setup.tracks
-    courses = courses_of([find_track(name) for name in tracks], setup.direction)
+    courses = courses_of([find_track(name) for name in setup.tracks], setup.direction)
     return Simulator(courses, setup.car, config, seed)
 
 
-def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFunction | None = None) -> RaceBatch:
+def build_batch(setup: RaceSetup, *, cars: int, seed: int,
+                reward: RewardFunction | None = None) -> RaceBatch:
     """Cars that a learner can drive and is paid for.
 
     Args:
@@ -106,4 +110,5 @@ def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFunctio
         ConfigError: Another part of the setup is not usable.
     """
     paid = reward or resolve_reward(setup.reward)
-    return RaceBatch(build_simulator(setup, cars=cars, seed=seed), setup.observation, setup.actions, paid)
+    simulator = build_simulator(setup, cars=cars, seed=seed)
+    return RaceBatch(simulator, setup.observation, setup.actions, paid)

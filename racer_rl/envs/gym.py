@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
-from racer_rl.envs.batch import Observation, RaceBatch
+from racer_rl.envs.batch import Observation
 from racer_rl.envs.build import RaceSetup, build_batch
 
 
@@ -21,7 +22,8 @@ class RacerEnv(gymnasium.Env[Observation, Any]):
 
     metadata = {'render_modes': ['rgb_array'], 'render_fps': 15}  # noqa: RUF012 (Gymnasium's own contract)
 
-    def __init__(self, setup: RaceSetup | None = None, render_mode: str | None = None, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, setup: RaceSetup | None = None, render_mode: str | None = None,
+                 **options: Any) -> None:
         """Build the environment.
 
         Args:
@@ -34,8 +36,10 @@ class RacerEnv(gymnasium.Env[Observation, Any]):
         """
         self.render_mode = render_mode
         self._setup = setup or RaceSetup(**options)
-        self._batch = build_batch(self._setup, cars=1, seed=0)
-        self.observation_space, self.action_space = self._batch.observation_space, self._batch.action_space
+        # Until a seed is given, episodes differ from one environment to the next.
+        self._batch = build_batch(self._setup, cars=1, seed=int(self.np_random.integers(2**31)))
+        self.observation_space = cast('spaces.Space[Observation]', self._batch.observation_space)
+        self.action_space = self._batch.action_space
         self._running = False
 
     def reset(self, *, seed: int | None = None,
@@ -48,7 +52,7 @@ class RacerEnv(gymnasium.Env[Observation, Any]):
         self._running = True
         return _first(self._batch.observe(np.ones(1, dtype=np.bool_))), {}
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Advance one control period.
 
         Raises:
@@ -62,14 +66,16 @@ class RacerEnv(gymnasium.Env[Observation, Any]):
         for ending in step.endings:
             self._running = False
             info = {'episode_status': ending.status.label, 'progress': ending.progress}
-        return observation, float(step.rewards[0]), bool(step.terminated[0]), bool(step.truncated[0]), info
+        terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
+        return observation, float(step.rewards[0]), terminated, truncated, info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """The camera's full image, uint8 (height, width, 3), if `render_mode` is `rgb_array`."""
         if self.render_mode is None:
             return None
         image = self._batch.simulator.images()[0]
-        planes = image[:3] if self._batch.simulator.config.rgb else np.repeat(image[:1], 3, axis=0)
+        rgb = self._batch.simulator.config.rgb
+        planes = image[:3] if rgb else np.repeat(image[:1], 3, axis=0)
         return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 

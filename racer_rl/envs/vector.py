@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import (
+    VecEnv,
+    VecEnvIndices,
+    VecEnvObs,
+    VecEnvStepReturn,
+)
 
 from racer_rl.envs.batch import Ending, RaceBatch
 from racer_sim.rules import Lap
@@ -20,7 +25,10 @@ class RaceVecEnv(VecEnv):
         batch: The cars.
         endings: Episodes that ended in the last step.
         laps: Laps completed in the last step.
+        render_mode: None: the batch is filmed through its simulator.
     """
+
+    render_mode: str | None = None
 
     def __init__(self, batch: RaceBatch) -> None:
         """Wrap a batch."""
@@ -61,17 +69,17 @@ class RaceVecEnv(VecEnv):
         """Nothing to release."""
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """The same attribute for every car: only `render_mode` is asked for, and it is None."""
-        return [getattr(self.batch, attr_name, None) for _ in self._get_indices(indices)]
+        """The vector environment's own attribute for every car: they share all they have."""
+        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
 
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:  # noqa: ANN401
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Not supported: cars of a batch share their settings."""
-        raise NotImplementedError('cars of a batch share their settings; build another batch instead.')
+        raise NotImplementedError('cars of a batch share their settings; build another batch.')
 
     def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None,
                    **method_kwargs: Any) -> list[Any]:
         """Not supported: cars of a batch are not environments of their own."""
-        raise NotImplementedError('cars of a batch are not environments of their own; use `batch`.')
+        raise NotImplementedError('cars of a batch are no environments of their own; use `batch`.')
 
     def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
         """No car is wrapped."""

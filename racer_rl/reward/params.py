@@ -2,14 +2,14 @@
 
 All 23 documented keys and the four that the old simulator passed without documenting them. Degrees
 and percent live only here. Against the old simulator two faults are mended: `speed` and
-`steering_angle` are what the car does, not what it was told, and `is_reversed` tells the direction in which the car
-really goes round.
+`steering_angle` are what the car does, not what it was told, and `is_reversed` tells the direction
+in which the car really goes round.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -93,56 +93,70 @@ class ParamsBuilder:
 
     def build(self) -> list[RewardParams]:
         """Dictionaries of all cars, in their order."""
-        simulator = self._simulator
-        state, places, race = simulator.state, simulator.places, simulator.control.race
-        speed = np.hypot(state['vx_mps'], state['vy_mps'])
-        clockwise = simulator.geometry.clockwise[simulator.course_of] != race['backward']
-        wheels = places['wheels_on_track']
-        columns = (
-            state['x_m'], state['y_m'], np.degrees(state['yaw_rad']), np.abs(places['lateral_m']),
-            places['lateral_m'] > 0.0, wheels == 4, wheels == 0, simulator.crashed, clockwise,
-            simulator.control.progress_percent(simulator.length_m), race['steps'], speed,
-            np.degrees(state['steering_rad']), places['left_m'] + places['right_m'], simulator.length_m,
-            places['segment'], places['s_m'], race['time_s'], simulator.course_of,
-        )
-        params: list[RewardParams] = []
-        for (x, y, heading, distance, is_left, all_on, none_on, crashed, reversed_, progress, steps, speed_mps,
-             steering, width, length, segment, s_m, time_s, course) in zip(
-                 *(column.tolist() for column in columns), strict=True):
-            params.append({
-                'all_wheels_on_track': all_on, 'x': x, 'y': y, 'heading': heading,
-                'distance_from_center': distance, 'is_left_of_center': is_left, 'is_offtrack': none_on,
-                'is_crashed': crashed, 'is_reversed': reversed_, 'progress': progress, 'steps': steps,
-                'speed': speed_mps, 'steering_angle': steering, 'track_width': width, 'track_length': length,
-                'waypoints': self._waypoints[course], 'closest_waypoints': [segment, segment + 1],
-                'closest_objects': [0, 0], 'objects_distance': [], 'objects_heading': [],
-                'objects_left_of_center': [], 'objects_location': [], 'objects_speed': [],
-                'projection_distance': s_m, 'object_in_camera': False,
-                'objects_distance_from_center': [], 'sim_time': time_s,
-            })
+        params = [self._alone(*values) for values in zip(*self._columns(), strict=True)]
         if self._has_objects:
             for car, entry in enumerate(params):
                 self._add_objects(car, entry)
         return params
 
+    def _columns(self) -> list[list[Any]]:
+        """The arguments of `_alone` for all cars, as Python's types: quicker array by array."""
+        simulator = self._simulator
+        state, places, race = simulator.state, simulator.places, simulator.control.race
+        clockwise = simulator.geometry.clockwise[simulator.course_of] != race['backward']
+        columns = (
+            state['x_m'], state['y_m'], np.degrees(state['yaw_rad']), places['lateral_m'],
+            places['wheels_on_track'], simulator.crashed, clockwise,
+            simulator.control.progress_percent(simulator.length_m), race['steps'],
+            np.hypot(state['vx_mps'], state['vy_mps']), np.degrees(state['steering_rad']),
+            places['left_m'] + places['right_m'], simulator.length_m, places['segment'],
+            places['s_m'], race['time_s'], simulator.course_of,
+        )
+        return [column.tolist() for column in columns]
+
+    def _alone(self, x: float, y: float, heading: float, lateral: float, wheels: int,
+               is_crashed: bool, is_reversed: bool, progress: float, steps: int, speed: float,
+               steering: float, width: float, length: float, segment: int, s_m: float,
+               time_s: float, course: int) -> RewardParams:
+        """Dictionary of a car that meets nobody."""
+        return {
+            'all_wheels_on_track': wheels == 4, 'x': x, 'y': y, 'heading': heading,
+            'distance_from_center': abs(lateral), 'is_left_of_center': lateral > 0.0,
+            'is_offtrack': wheels == 0, 'is_crashed': is_crashed, 'is_reversed': is_reversed,
+            'progress': progress, 'steps': steps, 'speed': speed, 'steering_angle': steering,
+            'track_width': width, 'track_length': length, 'waypoints': self._waypoints[course],
+            'closest_waypoints': [segment, segment + 1], 'closest_objects': [0, 0],
+            'objects_distance': [], 'objects_heading': [], 'objects_left_of_center': [],
+            'objects_location': [], 'objects_speed': [], 'projection_distance': s_m,
+            'object_in_camera': False, 'objects_distance_from_center': [], 'sim_time': time_s,
+        }
+
     def _add_objects(self, car: int, params: RewardParams) -> None:
         """Describe the boxes and cars that this car may meet."""
         simulator = self._simulator
         bodies, speeds = simulator.other_bodies(car)
+        if not bodies.size:
+            return
         track = simulator.courses[simulator.course_of[car]].track
-        at = track.project(np.column_stack((bodies['x_m'], bodies['y_m'])))
+        x, y = bodies['x_m'], bodies['y_m']
+        at = track.project(np.column_stack((x, y)))
         params['objects_distance'] = at.s_m.tolist()
-        params['objects_heading'] = np.degrees(bodies['yaw_rad']).tolist()
+        params['objects_heading'] = np.degrees(np.remainder(
+            bodies['yaw_rad'] + math.pi, math.tau) - math.pi).tolist()
         params['objects_left_of_center'] = (at.lateral_m > 0.0).tolist()
         params['objects_distance_from_center'] = np.abs(at.lateral_m).tolist()
-        params['objects_location'] = list(zip(bodies['x_m'].tolist(), bodies['y_m'].tolist(), strict=True))
+        params['objects_location'] = list(zip(x.tolist(), y.tolist(), strict=True))
         params['objects_speed'] = speeds.tolist()
+        ahead = np.mod(at.s_m - params['projection_distance'], track.length_m)
         if len(bodies) > 1:
-            ahead = np.mod(at.s_m - params['projection_distance'], track.length_m)
             params['closest_objects'] = [int(ahead.argmax()), int(ahead.argmin())]
-        next_one = params['closest_objects'][1]
-        bearing = (math.atan2(bodies['y_m'][next_one] - params['y'], bodies['x_m'][next_one] - params['x'])
-                   - math.radians(params['heading']))
-        half_view = simulator.car.camera.hfov_rad / 2.0
-        params['object_in_camera'] = abs(math.remainder(bearing, math.tau)) < half_view
+        params['object_in_camera'] = self._sees(car, *params['objects_location'][ahead.argmin()])
 
+    def _sees(self, car: int, x_m: float, y_m: float) -> bool:
+        """Whether a place lies between the left and right edge of a car's camera image."""
+        state, camera = self._simulator.state[car], self._simulator.car.camera
+        sine, cosine = math.sin(state['yaw_rad']), math.cos(state['yaw_rad'])
+        dx, dy = x_m - state['x_m'], y_m - state['y_m']
+        bearing = math.atan2(cosine * dy - sine * dx - camera.y_m,
+                             cosine * dx + sine * dy - camera.x_m)
+        return abs(bearing) < camera.hfov_rad / 2.0
