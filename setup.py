@@ -55,9 +55,14 @@ setup(
     extras_require={
         'ros': [
             f'ros-kilted-rclpy[fastrtps]==9.1.2; {ROS_WHEELS}',
+            f'ros-kilted-diagnostic-msgs==5.5.1; {ROS_WHEELS}',
             f'ros-kilted-geometry-msgs==5.5.1; {ROS_WHEELS}',
             f'ros-kilted-nav-msgs==5.5.1; {ROS_WHEELS}',
+            f'ros-kilted-rosgraph-msgs==2.3.0; {ROS_WHEELS}',
             f'ros-kilted-sensor-msgs==5.5.1; {ROS_WHEELS}',
+            f'ros-kilted-std-msgs==5.5.1; {ROS_WHEELS}',
+            f'ros-kilted-std-srvs==5.5.1; {ROS_WHEELS}',
+            f'ros-kilted-visualization-msgs==5.5.1; {ROS_WHEELS}',
         ],
         # `test` also makes colcon run pytest. setuptools: a test builds the wheel.
         'test': [

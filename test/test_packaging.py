@@ -16,8 +16,9 @@ from racer_rl.cli.main import run
 
 PACKAGES = ('racer_vehicle', 'racer_sim', 'racer_rl')
 
-ROS = {'rclpy', 'builtin_interfaces', 'geometry_msgs', 'nav_msgs', 'rosgraph_msgs', 'sensor_msgs',
-       'std_msgs', 'std_srvs', 'ament_index_python', 'launch', 'launch_ros'}
+ROS = {'rclpy', 'builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'nav_msgs',
+       'rcl_interfaces', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs', 'std_srvs', 'tf2_msgs',
+       'visualization_msgs', 'ament_index_python', 'launch', 'launch_ros'}
 """Modules that come with ROS and are never asked of PyPI."""
 
 DISTRIBUTIONS = {'cv2': 'opencv-python-headless', 'stable_baselines3': 'stable-baselines3'}
