@@ -66,10 +66,11 @@ class Traffic:
         Returns:
             bool (N,).
         """
-        footprints = self._footprints.copy()
-        footprints['length_m'] += 2.0 * room_m
-        crashed = np.zeros(len(footprints), dtype=np.bool_)
-        find_crashes(crashed, footprints, self.world_of, self.bodies, self.counts)
+        crashed = np.zeros(len(self._footprints), dtype=np.bool_)
+        if self.bodies.size:  # an empty world does not wait for the kernel to compile
+            footprints = self._footprints.copy()
+            footprints['length_m'] += 2.0 * room_m
+            find_crashes(crashed, footprints, self.world_of, self.bodies, self.counts)
         return crashed
 
     def objects_of(self, car: int) -> Records:
