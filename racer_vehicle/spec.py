@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from racer_vehicle.errors import ConfigError
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-_Spec = TypeVar('_Spec', bound='DataclassInstance')
+class Dataclass(Protocol):
+    """Any dataclass instance."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+_Spec = TypeVar('_Spec', bound=Dataclass)
 
 CONTROL_PERIOD_MS: Final = 66
 """One control period of every simulator and of the car, nominally 15 Hz.
@@ -260,7 +264,7 @@ class CarSpec:
         return ((x, y), (x, -y), (-x, y), (-x, -y))
 
 
-def spec_as_dict(spec: DataclassInstance) -> dict[str, Any]:
+def spec_as_dict(spec: Dataclass) -> dict[str, Any]:
     """Nested plain dictionary of a specification, for a model card or a run record."""
     result: dict[str, Any] = {}
     for item in fields(spec):
