@@ -1,0 +1,100 @@
+"""Refuses ONNX files that are more than a network: they may name other files or foreign operators.
+
+A look at the file's own bytes before the runtime gets them: `external_data` lets a network pull
+in any file that it names, and operators outside the standard may be anybody's. The fields are
+those of `onnx/onnx.proto3`; the encoding is that of Protocol Buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from racer_vehicle.errors import ModelMismatchError
+
+Value: TypeAlias = int | memoryview
+
+STANDARD_DOMAINS: Final = (b'', b'ai.onnx')
+DEEPEST: Final = 16
+
+# Message -> field number -> what it holds: another message, or `!` and what must not be there.
+_FIELDS: Final = {
+    'model': {7: 'graph', 20: '!training_info', 25: '!functions'},
+    'graph': {1: 'node', 5: 'tensor', 15: 'sparse'},
+    'node': {5: 'attribute', 7: '!domain'},
+    'attribute': {5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 22: 'sparse', 23: 'sparse'},
+    'sparse': {1: 'tensor', 2: 'tensor'},
+    'tensor': {13: '!external_data', 14: '!data_location'},
+}
+
+
+def refuse_unsafe(onnx: bytes) -> None:
+    """Refuse external data, foreign operators, functions and training information.
+
+    Args:
+        onnx: The file's bytes.
+
+    Raises:
+        ModelMismatchError: One of those was found, or the bytes are no ONNX model.
+    """
+    try:
+        _check('model', memoryview(onnx), 0)
+    except (IndexError, ValueError) as error:
+        raise ModelMismatchError(f'policy.onnx is not an ONNX model ({error}); '
+                                 'export the model again.') from None
+
+
+def _check(kind: str, message: memoryview, depth: int) -> None:
+    if depth > DEEPEST:
+        raise ValueError(f'it is nested more than {DEEPEST} deep')
+    for number, value in _fields(message):
+        meaning = _FIELDS[kind].get(number, '')
+        if meaning.startswith('!'):
+            _refuse(meaning[1:], value)
+        elif meaning:
+            if isinstance(value, int):
+                raise ValueError(f'{meaning} is a number')
+            _check(meaning, value, depth + 1)
+
+
+def _refuse(field: str, value: Value) -> None:
+    harmless = (value == 0 if isinstance(value, int)
+                else field == 'domain' and bytes(value) in STANDARD_DOMAINS)
+    if not harmless:
+        shown = value if isinstance(value, int) else bytes(value[:40])
+        raise ModelMismatchError(
+            f'policy.onnx has {field} {shown!r}; allowed: one self-contained graph of standard '
+            'operators; export the model with racer.'
+        )
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
+    """Field numbers and values of one message; fixed-width values are passed over."""
+    place = 0
+    while place < len(message):
+        key, place = _varint(message, place)
+        wire, value = key & 7, 0
+        if wire == 0:
+            value, place = _varint(message, place)
+            yield key >> 3, value
+        elif wire == 2:
+            size, place = _varint(message, place)
+            if size > len(message) - place:
+                raise ValueError('it is truncated')
+            yield key >> 3, message[place:place + size]
+            place += size
+        elif wire in {1, 5}:
+            place += 8 if wire == 1 else 4
+        else:
+            raise ValueError(f'wire type {wire}')
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    result = 0
+    for shift in range(0, 70, 7):
+        byte = message[place]
+        place += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, place
+    raise ValueError('a number is longer than 10 bytes')

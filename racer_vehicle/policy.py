@@ -1,0 +1,258 @@
+"""Policy bundles: one file with a network and its card, read without trust and run on the car.
+
+A bundle is a zip archive of `policy.onnx` and `card.json`; its identity is the SHA-256 of its
+bytes. The car reads it from a file or from a message alike, checks everything that it says, and
+runs the network through the same codecs as the training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import reprlib
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+from racer_vehicle.action import DiscreteActions
+from racer_vehicle.errors import ConfigError, ModelMismatchError
+from racer_vehicle.observation import FrameStack, rgb_to_luma
+from racer_vehicle.onnx_check import refuse_unsafe
+from racer_vehicle.policy_card import PolicyCard
+from racer_vehicle.signals import DriveCommand
+from racer_vehicle.spec import CarSpec
+from racer_vehicle.storage import write_atomically
+
+MAX_BYTES: Final = 256 * 2**20
+"""Ten times the largest network of the catalogue; packed and unpacked."""
+
+ONNX_MEMBER: Final = 'policy.onnx'
+CARD_MEMBER: Final = 'card.json'
+OUTPUT: Final = 'action'
+
+_REMEDY: Final = 'copy it again, or export the model again'
+_ENCRYPTED: Final = 0x1
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+_LOAD_ERRORS: Final = (runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph,
+                       runtime.InvalidProtobuf, runtime.NoModel, runtime.NotImplemented,
+                       runtime.RuntimeException)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyBundle:
+    """A network with its card, checked against each other.
+
+    Attributes:
+        card: What the policy is.
+        onnx: The network.
+        content: Bytes of the bundle.
+        sha256: Their digest, hexadecimal: the identity of the policy.
+    """
+
+    card: PolicyCard
+    onnx: bytes = field(repr=False)
+    content: bytes = field(repr=False)
+    sha256: str
+
+    @classmethod
+    def pack(cls, card: PolicyCard, onnx: bytes) -> PolicyBundle:
+        """Make a bundle; the same card and network give the same bytes.
+
+        Args:
+            card: Of the network; its digest is filled in.
+            onnx: The network.
+        """
+        card = replace(card, onnx_sha256=hashlib.sha256(onnx).hexdigest())
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, 'w') as archive:
+            for name, content in ((CARD_MEMBER, card.to_json().encode()), (ONNX_MEMBER, onnx)):
+                archive.writestr(zipfile.ZipInfo(name, _DATE), content)
+        return cls.read(buffer.getvalue())
+
+    @classmethod
+    def read(cls, source: Path | bytes) -> PolicyBundle:
+        """Read and check a bundle.
+
+        Args:
+            source: Its file or its bytes.
+
+        Raises:
+            ModelMismatchError: It is not a whole, untampered bundle of this format.
+        """
+        content = source if isinstance(source, bytes) else _file_content(source)
+        members = _unpack(content)
+        card, onnx = PolicyCard.from_json(members[CARD_MEMBER]), members[ONNX_MEMBER]
+        found = hashlib.sha256(onnx).hexdigest()
+        if found != card.onnx_sha256:
+            raise ModelMismatchError(f'{ONNX_MEMBER} has SHA-256 {found}; allowed by its card: '
+                                     f'{card.onnx_sha256}; it was changed: {_REMEDY}.')
+        refuse_unsafe(onnx)
+        return cls(card, onnx, content, hashlib.sha256(content).hexdigest())
+
+    def write(self, path: Path) -> None:
+        """Write the file in one step.
+
+        Raises:
+            OSError: The disk refused; an old file is untouched.
+        """
+        write_atomically(path, self.content)
+
+
+class LoadedPolicy:
+    """A policy that drives one car."""
+
+    def __init__(self, bundle: PolicyBundle, car: CarSpec) -> None:
+        """Make the network ready to run.
+
+        Args:
+            bundle: The policy.
+            car: The car that it is to drive.
+
+        Raises:
+            ModelMismatchError: The policy is not for this car, the network does not load, or it
+                is not what its card says.
+        """
+        bundle.card.require_fits(car)
+        self.bundle = bundle
+        self._session = _session(bundle.onnx)
+        _require_interface(self._session, bundle.card)
+        _try_out(self._session, bundle.card)
+        self._stack = FrameStack(bundle.card.observation.stack)
+
+    def act(self, image: NDArray[np.uint8], scan: NDArray[np.float32] | None,
+            fresh: bool) -> DriveCommand:
+        """Decide.
+
+        Args:
+            image: uint8, (height, width) grey or (height, width, 3) RGB, of the native camera.
+            scan: float32, (rays,), m, REP-117; policies without lidar do not look at it.
+            fresh: Whether the drive begins with this image, so that none before it counts.
+
+        Raises:
+            ConfigError: An image or scan of another shape, or no scan where the policy needs one.
+            ModelMismatchError: The network's output is not finite.
+        """
+        inputs = self.encode(image, scan, fresh)
+        output = self._session.run([OUTPUT], inputs)[0]
+        card = self.bundle.card
+        if not np.isfinite(output).all():
+            raise ModelMismatchError(
+                f'policy {card.model!r} ({self.bundle.sha256[:12]}) gave {output[0].tolist()}; '
+                'allowed: finite numbers; use an earlier checkpoint.'
+            )
+        chosen = output.argmax(axis=1) if isinstance(card.action, DiscreteActions) else output
+        steering_rad, speed_mps = card.action.decode(chosen)[0].tolist()
+        return DriveCommand(steering_rad=steering_rad, speed_mps=speed_mps)
+
+    def encode(self, image: NDArray[np.uint8], scan: NDArray[np.float32] | None,
+               fresh: bool) -> dict[str, NDArray[Any]]:
+        """The network's inputs, remembering the frame; arguments and errors as `act`."""
+        spec = self.bundle.card.observation
+        planes = _planes(image, spec.camera.colour == 'rgb')
+        frames = self._stack.push(spec.encode_camera(planes), np.array([fresh]))
+        inputs: dict[str, NDArray[Any]] = {'camera': frames}
+        if spec.lidar_sensor is not None:
+            if scan is None:
+                raise ConfigError(f'policy {self.bundle.card.model!r} reads {spec.lidar_sensor} '
+                                  'and there is no scan; start the lidar node.')
+            inputs['lidar'] = spec.encode_lidar(scan[np.newaxis])
+        return inputs
+
+
+def _file_content(path: Path) -> bytes:
+    try:
+        with path.open('rb') as stream:
+            # One more than allowed, so that reading decides and not a size looked up before.
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelMismatchError(f'cannot read policy bundle {path}: {error.strerror}; '
+                                 'give a .racer file that exists.') from None
+
+
+def _unpack(content: bytes) -> dict[str, bytes]:
+    if len(content) > MAX_BYTES:
+        raise ModelMismatchError(f'the bundle has more than {MAX_BYTES} bytes; allowed: at most '
+                                 'that; export a smaller network.')
+    if not content.startswith(b'PK\x03\x04'):
+        raise ModelMismatchError(f'the bundle begins with {content[:4]!r}; allowed: a zip archive '
+                                 f'as racer writes it (.racer); {_REMEDY}.')
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _require_members(archive.infolist())
+            return {name: archive.read(name) for name in (CARD_MEMBER, ONNX_MEMBER)}
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OSError,
+            RuntimeError) as error:
+        cause = str(error) or type(error).__name__
+        raise ModelMismatchError(f'the bundle is truncated or damaged ({cause}); '
+                                 f'{_REMEDY}.') from None
+
+
+def _require_members(members: list[zipfile.ZipInfo]) -> None:
+    names = sorted(member.filename for member in members)
+    if names != [CARD_MEMBER, ONNX_MEMBER]:
+        raise ModelMismatchError(f'the bundle holds {reprlib.repr(names)}; allowed: '
+                                 f'exactly {CARD_MEMBER} and {ONNX_MEMBER}; {_REMEDY}.')
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
+            raise ModelMismatchError(f'{member.filename} is compressed or encrypted; allowed: '
+                                     f'stored as it is; {_REMEDY}.')
+
+
+def _planes(image: NDArray[np.uint8], rgb: bool) -> NDArray[np.uint8]:
+    """The image of one car as a batch of one, (1, C, H, W), grey or R, G, B."""
+    if image.ndim == 3 and image.shape[2] == 3:
+        return image.transpose(2, 0, 1)[np.newaxis] if rgb else rgb_to_luma(image)[None, None]
+    if image.ndim != 2 or rgb:
+        allowed = '(height, width, 3)' if rgb else '(height, width) or (height, width, 3)'
+        raise ConfigError(f'the image has shape {image.shape}; allowed: {allowed}; '
+                          "set the camera's colour to the policy's.")
+    return image[np.newaxis, np.newaxis]
+
+
+def _session(onnx: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # One thread: a network of this size is no faster on two, and the sums come out the same.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(onnx, options, providers=['CPUExecutionProvider'])
+    except _LOAD_ERRORS as error:
+        raise ModelMismatchError(f'{ONNX_MEMBER} does not load ({error}); {_REMEDY}.') from None
+
+
+def _try_out(session: onnxruntime.InferenceSession, card: PolicyCard) -> None:
+    """Run once on black: the first run is slow, and what fails must fail before the car drives."""
+    spec = card.observation
+    inputs: dict[str, NDArray[Any]] = {'camera': np.zeros((1, *spec.camera_shape), np.uint8)}
+    if spec.lidar_size:
+        inputs['lidar'] = np.zeros((1, spec.lidar_size), np.float32)
+    try:
+        session.run([OUTPUT], inputs)
+    except _LOAD_ERRORS as error:
+        raise ModelMismatchError(f'{ONNX_MEMBER} does not run ({error}); {_REMEDY}.') from None
+
+
+def _require_interface(session: onnxruntime.InferenceSession, card: PolicyCard) -> None:
+    spec, action = card.observation, card.action
+    outputs = len(action) if isinstance(action, DiscreteActions) else 2
+    wanted: dict[str, tuple[str, tuple[int, ...]]] = {
+        'camera': ('tensor(uint8)', spec.camera_shape)}
+    if spec.lidar_size:
+        wanted['lidar'] = ('tensor(float)', (spec.lidar_size,))
+    for side, found, allowed in (
+        ('inputs', session.get_inputs(), wanted),
+        ('outputs', session.get_outputs(), {OUTPUT: ('tensor(float)', (outputs,))}),
+    ):
+        # The first axis is the cars': any number of them.
+        has = {part.name: (part.type, tuple(part.shape[1:])) for part in found}
+        if has != allowed:
+            raise ModelMismatchError(f'the network has {side} {has}; allowed by its card: '
+                                     f'{allowed}; export the model again.')
