@@ -241,8 +241,20 @@ class Simulator:
             heading_rad: (K,) or one, angle to the course.
         """
         self.course_of[cars] = course
+        self.set_pose(cars, *self._poses(cars, s_m, lateral, heading_rad))
+
+    def set_pose(self, cars: Indices, x_m: Floats | float, y_m: Floats | float,
+                 yaw_rad: Floats | float) -> None:
+        """Begin new episodes at any poses, on the track or off it, at rest, on the same courses.
+
+        Args:
+            cars: int64 (K,), which cars.
+            x_m: (K,) or one, map frame.
+            y_m: (K,) or one, map frame.
+            yaw_rad: (K,) or one.
+        """
         self._crashed[cars] = False
-        self._set_down(cars, s_m, lateral, heading_rad)
+        self._stand(cars, x_m, y_m, yaw_rad)
         low, high = self.config.image_age_s
         ages = self.random.uniform(low, high, len(cars))
         self.age_substeps[cars] = np.rint(ages / vehicle.SUBSTEP_S).astype(np.int64)
@@ -251,23 +263,35 @@ class Simulator:
 
     def _set_down(self, cars: Indices, s_m: Floats, lateral: Floats | float,
                   heading_rad: Floats | float) -> None:
-        """Put cars on their courses at rest and refresh their ground truth."""
-        self.state[cars] = np.zeros(len(cars), dtype=vehicle.STATE)
-        self.commands[cars] = self._held[cars] = 0.0
+        """Put cars on their courses at rest; see `place`."""
+        self._stand(cars, *self._poses(cars, s_m, lateral, heading_rad))
+
+    def _poses(self, cars: Indices, s_m: Floats, lateral: Floats | float,
+               heading_rad: Floats | float) -> tuple[Floats, Floats, Floats]:
+        """Places on the cars' courses as x, y in metres and yaw, (K,) each; see `place`."""
         s_m, lateral, heading_rad = np.broadcast_arrays(s_m, lateral, heading_rad)
+        x_m, y_m, yaw_rad = np.empty((3, len(cars)))
         for index in np.unique(self.course_of[cars]):
             here = self.course_of[cars] == index
             track = self.courses[index].track
             half = np.where(lateral[here] > 0.0, _width_at(track, track.left_m, s_m[here]),
                             _width_at(track, track.right_m, s_m[here]))
-            x, y, yaw = track.pose_at(s_m[here], lateral[here] * half)
-            self.state['x_m'][cars[here]], self.state['y_m'][cars[here]] = x, y
-            self.state['yaw_rad'][cars[here]] = np.remainder(
-                yaw + heading_rad[here] + math.pi, math.tau) - math.pi
+            x_m[here], y_m[here], yaw = track.pose_at(s_m[here], lateral[here] * half)
+            yaw_rad[here] = yaw + heading_rad[here]
+        return x_m, y_m, yaw_rad
+
+    def _stand(self, cars: Indices, x_m: Floats | float, y_m: Floats | float,
+               yaw_rad: Floats | float) -> None:
+        """Put cars down at rest and refresh their ground truth."""
+        self.state[cars] = np.zeros(len(cars), dtype=vehicle.STATE)
+        self.commands[cars] = self._held[cars] = 0.0
+        self.state['x_m'][cars], self.state['y_m'][cars] = x_m, y_m
+        self.state['yaw_rad'][cars] = np.remainder(
+            np.asarray(yaw_rad) + math.pi, math.tau) - math.pi
         locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
 
     def step(self, commands: Floats) -> Verdict:
-        """Advance one control period.
+        """Advance one control period and judge it.
 
         Args:
             commands: float64 (N, 2), steering rad and speed m/s, finite.
@@ -278,24 +302,35 @@ class Simulator:
         Raises:
             ConfigError: A command is not finite, or the shape is wrong.
         """
-        if commands.shape != self.commands.shape or not np.isfinite(commands).all():
-            raise ConfigError(f'commands have shape {commands.shape} or a value that is not '
-                              f'finite; allowed: finite {self.commands.shape} (steering rad, '
-                              'speed m/s).')
-        self.commands[:] = commands
         before_x, before_y = self.state['x_m'].copy(), self.state['y_m'].copy()
-        frozen = self.control.frozen
-        vehicle.advance(self.state, self._parameters, self._held, self.commands,
-                        self.age_substeps, frozen)
-        locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
-        self._move_bodies()
-        self._crashed[:] = self._traffic.overlaps() & ~frozen
+        racing = ~self.control.frozen
+        self.move(commands)
+        self._crashed[:] = self._traffic.overlaps() & racing
         moved = np.hypot(self.state['x_m'] - before_x, self.state['y_m'] - before_y)
         verdict = self.control.update(self.places['s_m'], self.length_m, moved,
                                       self.places['wheels_on_track'] == 0, self._crashed)
         if verdict.released.any():
             self._put_back(np.flatnonzero(verdict.released))
         return verdict
+
+    def move(self, commands: Floats) -> None:
+        """Advance one control period without judging it, for whoever judges by other means.
+
+        Args:
+            commands: float64 (N, 2), steering rad and speed m/s, finite.
+
+        Raises:
+            ConfigError: A command is not finite, or the shape is wrong.
+        """
+        if commands.shape != self.commands.shape or not np.isfinite(commands).all():
+            raise ConfigError(f'commands have shape {commands.shape} or a value that is not '
+                              f'finite; allowed: finite {self.commands.shape} (steering rad, '
+                              'speed m/s).')
+        self.commands[:] = commands
+        vehicle.advance(self.state, self._parameters, self._held, self.commands,
+                        self.age_substeps, self.control.frozen)
+        locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
+        self._move_bodies()
 
     def _make_room(self, cars: Indices, s_m: Floats) -> None:
         """Move cars, just placed at arc lengths (K,), away from boxes and from the other cars."""

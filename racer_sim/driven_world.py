@@ -1,0 +1,130 @@
+"""The embedded simulator as somebody else drives it: cars on one track, moved but not judged.
+
+Race rules do not hold these cars: whoever watches them (race control, a trainer) judges by the
+ground truth, and lifts a car where it wants it. So it works against any simulator alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.starting_grid import Pose, grid_pose, one_course
+from racer_sim.vehicle import SUBSTEP_S
+from racer_vehicle.spec import CONTROL_PERIOD_MS, CONTROL_PERIOD_S, CarSpec, require_range
+
+Floats = NDArray[np.float64]
+
+PERIOD_NS: Final = CONTROL_PERIOD_MS * 1_000_000
+LIFT_NS: Final = 1_000_000
+"""What lifting a car takes on the simulated clock: the images before and after differ in stamp."""
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Ground truth of one car: pose in the map, velocity in `base_link`."""
+
+    pose: Pose
+    vx_mps: float
+    vy_mps: float
+    yaw_rate_radps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivenWorldConfig:
+    """What the world is made of.
+
+    Attributes:
+        track: Name or file of the track.
+        direction: `forward` as drawn, or `reverse`.
+        seed: Of the image ages.
+        rgb: Colour cameras instead of grey ones.
+        start_share: Where the first car starts, as a share of the lap.
+        image_age_min_s: Least age of an image when the command decided on it takes effect; drawn
+            each time a car is placed, as in training. In real time it is what it is.
+        image_age_max_s: The most.
+    """
+
+    track: str = 'oval'
+    direction: str = 'forward'
+    seed: int = 0
+    rgb: bool = False
+    start_share: float = 0.0
+    image_age_min_s: float = 0.0
+    image_age_max_s: float = CONTROL_PERIOD_S
+
+    def __post_init__(self) -> None:
+        require_range(self, seed=(0, 2**63 - 1), start_share=(0.0, 1.0),
+                      image_age_min_s=(0.0, self.image_age_max_s),
+                      image_age_max_s=(0.0, CONTROL_PERIOD_S))
+        one_course(self.track, self.direction)
+
+
+class DrivenWorld:
+    """Cars in one world, on one clock.
+
+    Attributes:
+        course: What they drive on.
+        time_ns: Simulated time, nanoseconds.
+    """
+
+    def __init__(self, config: DrivenWorldConfig, car: CarSpec, cars: int) -> None:
+        """Put the cars on their starting grid.
+
+        Args:
+            config: The world.
+            car: Specification of all cars.
+            cars: How many.
+        """
+        self.course = one_course(config.track, config.direction)
+        self.time_ns = 0
+        self._simulator = Simulator([self.course], car, SimulatorConfig(
+            cars=cars, cars_per_world=cars, rgb=config.rgb,
+            image_age_s=(config.image_age_min_s, config.image_age_max_s)), config.seed)
+        self._starts = [grid_pose(self.course, config.start_share, place) for place in range(cars)]
+        for place in range(cars):
+            self._set_pose(place, self._starts[place])
+
+    def drive(self, commands: Floats, after_s: Floats | None = None) -> None:
+        """Advance one control period.
+
+        Args:
+            commands: float64 (N, 2), steering rad and speed m/s, finite.
+            after_s: float64 (N,), how long after the period's begin each takes effect; by default
+                the image age drawn when the car was placed.
+        """
+        if after_s is not None:
+            self._simulator.age_substeps[:] = np.rint(after_s / SUBSTEP_S).astype(np.int64)
+        self._simulator.move(commands)
+        self.time_ns += PERIOD_NS
+
+    def lift(self, car: int, pose: Pose) -> None:
+        """Put a car anywhere, at rest; this takes a moment on the clock, see `LIFT_NS`."""
+        self._set_pose(car, pose)
+        self.time_ns += LIFT_NS
+
+    def to_start(self, car: int) -> None:
+        """Put a car back to its place on the starting grid, at rest."""
+        self.lift(car, self._starts[car])
+
+    def _set_pose(self, car: int, pose: Pose) -> None:
+        self._simulator.set_pose(np.array([car]), pose.x_m, pose.y_m, pose.yaw_rad)
+
+    def motion(self, car: int) -> Motion:
+        """Ground truth of a car, now."""
+        state = self._simulator.state[car]
+        return Motion(Pose(float(state['x_m']), float(state['y_m']), float(state['yaw_rad'])),
+                      float(state['vx_mps']), float(state['vy_mps']),
+                      float(state['yaw_rate_radps']))
+
+    def images(self) -> NDArray[np.uint8]:
+        """What the cameras see now: uint8 (N, height, width) grey or (N, height, width, 3) RGB."""
+        planes = self._simulator.images()
+        return planes[:, 0] if planes.shape[1] == 1 else np.moveaxis(planes, 1, -1)
+
+    def scans(self) -> NDArray[np.float32]:
+        """What the lidars measure now: float32 (N, rays), REP-117 values."""
+        return self._simulator.scans()

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from racer_sim.pace import LockStep, RealTime
+from racer_vehicle.errors import ConfigError
+from racer_vehicle.signals import DriveCommand
+from racer_vehicle.spec import CONTROL_PERIOD_S
+
+LEFT = DriveCommand(steering_rad=0.2, speed_mps=1.5)
+RIGHT = DriveCommand(steering_rad=-0.1, speed_mps=1.0)
+PERIOD_NS = 66_000_000
+
+
+@pytest.fixture
+def pace():
+    """Two cars whose first images are out."""
+    pace = LockStep(2)
+    pace.offer(0, 0, now_s=100.0)
+    pace.offer(1, 0, now_s=100.0)
+    return pace
+
+
+def test_a_period_needs_a_command_for_every_car(pace):
+    assert pace.accept(0, LEFT, 0)
+    assert not pace.is_complete
+    assert pace.accept(1, RIGHT, 0)
+    assert pace.is_complete
+    assert pace.commands().tolist() == [[0.2, 1.5], [-0.1, 1.0]]
+
+
+def test_nothing_is_driven_before_the_first_image():
+    pace = LockStep(1)
+    assert not pace.accept(0, LEFT, 0)
+    assert not pace.is_complete
+
+
+def test_commands_on_older_images_and_second_ones_are_ignored_and_counted(pace):
+    assert pace.accept(0, LEFT, 0)
+    assert not pace.accept(0, RIGHT, 0)
+    pace.offer(0, PERIOD_NS, now_s=100.1)
+    assert not pace.accept(0, LEFT, 0)
+    assert pace.accept(0, RIGHT, PERIOD_NS)
+    assert pace.ignored == 2
+
+
+def test_a_stamp_survives_its_way_through_seconds(pace):
+    stamp_ns = 123_456 * PERIOD_NS
+    pace.offer(0, stamp_ns, now_s=100.1)
+    assert pace.accept(0, LEFT, round(np.float64(stamp_ns / 1e9) * 1e9) + 1)
+
+
+def test_offering_the_same_image_again_keeps_a_command_that_came(pace):
+    pace.accept(0, LEFT, 0)
+    pace.offer(0, 0, now_s=100.5)
+    pace.accept(1, RIGHT, 0)
+    assert pace.is_complete
+
+
+def test_a_lifted_car_must_be_commanded_on_what_it_sees_now(pace):
+    pace.accept(0, LEFT, 0)
+    pace.offer(0, 1_000_000, now_s=100.1)
+    pace.accept(1, RIGHT, 0)
+    assert not pace.is_complete
+
+
+def test_lost_messages_are_noticed_for_the_car_that_is_waited_for(pace):
+    pace.accept(0, LEFT, 0)
+    assert pace.overdue(100.4) == ()
+    assert pace.overdue(100.6) == (1,)
+    assert LockStep(1).overdue(1e9) == (), 'nothing was offered yet'
+
+
+def test_real_time_applies_commands_when_they_come():
+    pace = RealTime(2, factor=2.0)
+    pace.begin(10.0)
+    pace.accept(0, LEFT, 10.01)
+    commands, after_s = pace.commands()
+    assert commands.tolist() == [[0.2, 1.5], [0.0, 0.0]]
+    assert after_s[0] == pytest.approx(0.02), 'twice as much on the simulated clock'
+    assert pace.tick_s == pytest.approx(CONTROL_PERIOD_S / 2)
+
+
+def test_real_time_goes_on_with_a_command_until_it_is_stale():
+    pace = RealTime(1, factor=1.0)
+    pace.begin(10.0)
+    pace.accept(0, LEFT, 10.03)
+    pace.begin(10.2)
+    assert pace.commands()[0].tolist() == [[0.2, 1.5]]
+    assert pace.commands()[1].tolist() == [0.0]
+    pace.begin(10.24)
+    assert pace.commands()[0].tolist() == [[0.0, 0.0]]
+
+
+def test_a_late_tick_does_not_stretch_the_period():
+    pace = RealTime(1, factor=1.0)
+    pace.begin(10.0)
+    pace.accept(0, LEFT, 10.5)
+    assert pace.commands()[1].tolist() == [CONTROL_PERIOD_S]
+
+
+def test_a_lifted_car_stands_until_it_is_told_again():
+    pace = RealTime(1, factor=1.0)
+    pace.accept(0, LEFT, 0.01)
+    pace.release(0)
+    assert pace.commands()[0].tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize('factor', [0.0, -1.0, 1000.0, float('nan')])
+def test_factors_that_make_no_sense_are_refused(factor):
+    with pytest.raises(ConfigError, match=r'allowed: 0\.01 to 100'):
+        RealTime(1, factor)

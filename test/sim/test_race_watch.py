@@ -1,0 +1,191 @@
+import math
+
+import numpy as np
+import pytest
+
+from racer_sim.race_watch import ASK_AGAIN, RaceState, RaceWatch
+from racer_sim.rules import RaceRules, Status
+from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.starting_grid import Pose, one_course
+from racer_vehicle.errors import ConfigError
+from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
+
+CAR = CarSpec()
+COURSE = one_course('oval', 'forward')
+TRACK = COURSE.track
+
+
+class Car:
+    """A car that is carried along the course by hand, and seen by race control."""
+
+    def __init__(self, **rules):
+        self.watch = RaceWatch(COURSE, RaceRules(**rules), CAR)
+        self.s_m, self.stamp_s, self.lateral_m = 0.0, 100.0, 0.0
+        self.see()
+
+    @property
+    def pose(self):
+        return Pose(*map(float, TRACK.pose_at(self.s_m, self.lateral_m)))
+
+    def see(self, pose=None):
+        return self.watch.observe(pose or self.pose, self.stamp_s)
+
+    def go(self, distance_m, *, step_m=0.12, periods=1):
+        """Drive; returns the last place that race control asked for."""
+        asked = None
+        for _ in range(round(distance_m / step_m)):
+            self.s_m += step_m
+            self.stamp_s += periods * CONTROL_PERIOD_S
+            asked = self.see() or asked
+        return asked
+
+    def stand(self, periods):
+        asked = []
+        for _ in range(periods):
+            self.stamp_s += CONTROL_PERIOD_S
+            asked.append(self.see())
+        return asked
+
+
+def test_a_run_is_prepared_until_the_car_moves():
+    car = Car()
+    car.stand(50)
+    assert car.watch.state.status == 'prepare'
+    assert car.watch.state.steps == 0
+    car.go(0.12)
+    assert car.watch.state.status == 'in_progress'
+    assert car.watch.state.steps == 1
+
+
+def test_laps_are_timed_and_the_run_ends():
+    car = Car(laps=2)
+    car.go(2 * TRACK.length_m + 0.5)
+    state = car.watch.state
+    assert state.status == 'lap_complete'
+    assert state.progress_percent == 100.0
+    expected = TRACK.length_m / 0.12 * CONTROL_PERIOD_S
+    assert state.lap_times_s == pytest.approx((expected, expected), rel=0.02)
+    assert state.lap_clean == (True, True)
+    assert car.watch.line_m.shape[1] == 2
+
+
+def test_lost_ground_truth_changes_neither_laps_nor_time():
+    whole, lossy = Car(laps=2), Car(laps=2)
+    whole.go(1.5 * TRACK.length_m)
+    lossy.go(1.5 * TRACK.length_m, step_m=0.36, periods=3)
+    assert lossy.watch.state.laps == whole.watch.state.laps == 1
+    assert lossy.watch.state.time_s == pytest.approx(whole.watch.state.time_s, abs=0.2)
+    assert lossy.watch.state.lap_times_s == pytest.approx(whole.watch.state.lap_times_s, rel=0.02)
+
+
+def test_ground_truth_that_comes_more_often_is_judged_once_a_period():
+    car = Car()
+    for _ in range(100):
+        car.s_m += 0.012
+        car.stamp_s += CONTROL_PERIOD_S / 10
+        car.see()
+    assert car.watch.state.steps in {9, 10}
+
+
+@pytest.mark.parametrize(('misdeed', 'status'), [
+    (lambda car: setattr(car, 'lateral_m', 5.0), Status.OFF_TRACK),
+    (lambda car: car.stand(20), Status.IMMOBILIZED),
+    (lambda car: car.go(-2.4, step_m=-0.12), Status.REVERSED),
+])
+def test_an_incident_ends_a_run_without_resets(misdeed, status):
+    car = Car()
+    car.go(1.2)
+    for lateral_m in (0.3, 0.6, 0.9):
+        misdeed(car)
+        car.lateral_m = min(car.lateral_m, lateral_m)
+        car.go(0.12)
+    assert car.watch.state.status == status.label
+    assert car.watch.state.cause == status.label
+    assert car.watch.state.incidents == 1
+
+
+def test_with_resets_the_car_is_held_for_its_penalty_and_then_let_go():
+    car = Car(laps=1, resets=3, off_track_penalty_s=1.0)
+    car.go(2.4)
+    before = car.watch.state.progress_percent
+    car.lateral_m = 0.45
+    car.go(0.12)
+    car.lateral_m = 0.9
+    hold = car.go(0.12)
+    assert car.watch.state.status == 'pause'
+    assert TRACK.is_on_surface((hold.x_m, hold.y_m))
+    car.lateral_m = 0.0
+    asked = car.stand(round(1.0 / CONTROL_PERIOD_S) + 2)
+    assert all(asked[:14]), 'it is held in every period of the penalty'
+    assert asked[-1] is None
+    assert car.watch.state.status == 'in_progress'
+    assert car.watch.state.progress_percent == pytest.approx(before, abs=3.0)
+    car.go(TRACK.length_m - 2.0)
+    assert car.watch.state.status == 'lap_complete'
+    assert car.watch.state.lap_clean == (False,)
+    assert car.watch.state.lap_times_s[0] > TRACK.length_m / 0.12 * CONTROL_PERIOD_S + 0.9
+
+
+def test_a_reset_begins_a_new_run_where_the_car_is_put():
+    car = Car(laps=3)
+    car.go(5.0)
+    run, start = car.watch.state.run, car.watch.begin(0.5)
+    assert (car.watch.state.run, car.watch.state.status) == (run + 1, 'prepare')
+    assert len(car.watch.line_m) == 0
+    asked = car.stand(ASK_AGAIN)
+    assert asked[-1] == start, 'it was not put there, so it is asked for again'
+    assert asked[:-1] == [None] * (ASK_AGAIN - 1)
+    car.s_m = TRACK.length_m / 2
+    assert car.stand(3) == [None] * 3
+    car.go(1.2)
+    assert car.watch.state.status == 'in_progress'
+    assert car.watch.state.progress_percent == pytest.approx(120.0 / TRACK.length_m, abs=0.5)
+
+
+@pytest.mark.parametrize('meanwhile_s', [CONTROL_PERIOD_S, 60.0, -90.0])
+def test_a_car_that_others_lifted_begins_a_new_run(meanwhile_s):
+    car = Car(laps=3)
+    car.go(5.0)
+    run = car.watch.state.run
+    car.s_m, car.stamp_s = 12.0 % TRACK.length_m, car.stamp_s + meanwhile_s
+    car.see()
+    assert (car.watch.state.run, car.watch.state.status) == (run + 1, 'prepare')
+
+
+def test_it_judges_as_the_simulator_that_trains_does():
+    simulator = Simulator([COURSE], CAR, SimulatorConfig(cars=1, rules=RaceRules(laps=1)), seed=3)
+    simulator.place(np.array([0]), np.array([0]), np.array([0.0]))
+    watch = RaceWatch(COURSE, RaceRules(laps=1), CAR)
+
+    def see(step):
+        x_m, y_m, yaw_rad = (float(simulator.state[name][0])
+                             for name in ('x_m', 'y_m', 'yaw_rad'))
+        return watch.observe(Pose(x_m, y_m, yaw_rad), step * CONTROL_PERIOD_S)
+
+    see(0)
+    for step in range(1, 600):
+        ahead = simulator.places['s_m'][0] + 0.6
+        x_m, y_m, _ = TRACK.pose_at(ahead)
+        state = simulator.state[0]
+        bearing = math.atan2(y_m - state['y_m'], x_m - state['x_m']) - state['yaw_rad']
+        steering = math.atan2(2 * 0.164 * math.sin(bearing), 0.6)
+        simulator.step(np.array([[np.clip(steering, -0.5, 0.5), 1.5]]))
+        see(step)
+        race = simulator.control.race[0]
+        assert watch.state.status == Status(race['status']).label
+        assert watch.state.steps == race['steps']
+        if watch.state.status != 'in_progress':
+            break
+    assert watch.state.status == 'lap_complete'
+
+
+def test_a_state_survives_its_way_as_text():
+    state = RaceState(run=2, status='pause', lap_times_s=(7.5, 8.0), lap_clean=(True, False))
+    assert RaceState.from_json(state.to_json()) == state
+    assert 'last 8.00 s  pause' in state.headline
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{}', '{"lap_times_s": [], "lap_clean": [], "x": 1}'])
+def test_text_that_is_no_state_is_refused(text):
+    with pytest.raises(ConfigError, match='allowed: a JSON object'):
+        RaceState.from_json(text)
