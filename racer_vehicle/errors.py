@@ -30,6 +30,10 @@ class DeviceError(RacerError, OSError):
     """A camera, scanner, servo or motor is missing, has failed, or has stopped answering."""
 
 
+class MessageError(RacerError, ValueError):
+    """A message cannot be what its topic promises: another size, encoding or set of rays."""
+
+
 class UnknownNameError(ConfigError):
     """A name that is not in a catalogue; the message offers the nearest known names."""
 

@@ -1,0 +1,112 @@
+"""The contract's rows as publishers, subscriptions and services, and ROS time as seconds."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from builtin_interfaces.msg import Time
+from rclpy.client import Client
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.service import Service
+from rclpy.subscription import Subscription
+
+from racer_vehicle import contract
+from racer_vehicle.contract import Qos
+from racer_vehicle.drivers.protocols import Clock
+
+NANOSECONDS: Final = 1_000_000_000
+"""In a second."""
+
+FAREWELL_S: Final = 0.2
+"""How long a last word may take to arrive; a reader that was killed never takes it."""
+
+
+def qos_profile(qos: Qos) -> QoSProfile:
+    """What a row's quality of service is called in ROS."""
+    best_effort, latched = qos is Qos.SENSOR, qos is Qos.LATCHED
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=10 if qos is Qos.REPORT else 1,
+        reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def interface(type_name: str) -> Any:
+    """The class of a message or service type.
+
+    Args:
+        type_name: `package/msg/Name` or `package/srv/Name`.
+    """
+    package, kind, name = type_name.split('/')
+    return getattr(importlib.import_module(f'{package}.{kind}'), name)
+
+
+def publisher(node: Node, name: str) -> Publisher:
+    """A publisher of a topic of the contract."""
+    row = contract.topic(name)
+    return node.create_publisher(interface(row.type), row.name, qos_profile(row.qos))
+
+
+def subscription(node: Node, name: str, callback: Callable[[Any], None]) -> Subscription:
+    """A subscription to a topic of the contract."""
+    row = contract.topic(name)
+    return node.create_subscription(interface(row.type), row.name, callback, qos_profile(row.qos))
+
+
+def service(node: Node, name: str, callback: Callable[[Any, Any], Any]) -> Service:
+    """A server of a service of the contract.
+
+    Args:
+        node: Which serves.
+        name: Of the row.
+        callback: (request, response) -> response.
+    """
+    row = contract.service(name)
+    return node.create_service(interface(row.type), row.name, callback)
+
+
+def client(node: Node, name: str) -> Client:
+    """A client of a service of the contract."""
+    row = contract.service(name)
+    return node.create_client(interface(row.type), row.name)
+
+
+def say_last(publisher: Publisher, message: Any) -> None:
+    """Publish, and wait a moment until it has arrived: the publisher is about to go."""
+    publisher.publish(message)
+    publisher.wait_for_all_acked(Duration(seconds=FAREWELL_S))
+
+
+def to_seconds(stamp: Time) -> float:
+    """Seconds of a message's stamp; exact to the nanosecond for the first 104 days of a clock."""
+    return (stamp.sec * NANOSECONDS + stamp.nanosec) / NANOSECONDS
+
+
+def to_stamp(seconds: float) -> Time:
+    """A message's stamp; the inverse of `to_seconds`."""
+    sec, nanosec = divmod(round(seconds * NANOSECONDS), NANOSECONDS)
+    return Time(sec=sec, nanosec=nanosec)
+
+
+def ros_clock(node: Node) -> Clock:
+    """The clock of a node's stamps, seconds: simulated where `use_sim_time` says so."""
+    clock = node.get_clock()
+    return lambda: clock.now().nanoseconds / NANOSECONDS
+
+
+def deadline_clock(node: Node) -> Clock:
+    """The clock that deadlines are kept by, seconds.
+
+    On a car the steady one, because the system's clock may be set while the car drives. In
+    simulated time ROS time: a simulator that pauses pauses the deadlines too.
+    """
+    if node.get_parameter('use_sim_time').value:
+        return ros_clock(node)
+    return time.monotonic

@@ -1,0 +1,52 @@
+"""What a node tells about itself: how often something happens, how long it takes."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+
+WINDOW: Final = 150
+"""Events that count: ten seconds of frames."""
+
+
+class Rate:
+    """How often something has happened lately."""
+
+    def __init__(self) -> None:
+        """Nothing has happened yet."""
+        self._times_s: deque[float] = deque(maxlen=WINDOW)
+
+    def note(self, now_s: float) -> None:
+        """It has happened now."""
+        self._times_s.append(now_s)
+
+    def hz(self, now_s: float) -> float:
+        """Mean rate of the window until now, so that a silence shows; 0 before two events."""
+        if len(self._times_s) < 2:
+            return 0.0
+        oldest_s, newest_s = self._times_s[0], self._times_s[-1]
+        gaps = len(self._times_s) - 1
+        typical_s = (newest_s - oldest_s) / gaps
+        # A silence of up to one gap is only the next event on its way.
+        span_s = newest_s - oldest_s + max(0.0, now_s - newest_s - typical_s)
+        return gaps / span_s if span_s > 0.0 else 0.0
+
+
+class Spread:
+    """The latest values of something, and how they spread."""
+
+    def __init__(self) -> None:
+        """No values yet."""
+        self._values: deque[float] = deque(maxlen=WINDOW)
+
+    def note(self, value: float) -> None:
+        """One more value."""
+        self._values.append(value)
+
+    def quantile(self, share: float) -> float:
+        """The value that this share of the window does not exceed; 0 without values."""
+        if not self._values:
+            return 0.0
+        return float(np.quantile(np.asarray(self._values), share, method='higher'))
