@@ -20,8 +20,15 @@ from racer_vehicle.spec import CONTROL_PERIOD_MS, CONTROL_PERIOD_S, CarSpec, req
 Floats = NDArray[np.float64]
 
 PERIOD_NS: Final = CONTROL_PERIOD_MS * 1_000_000
-LIFT_NS: Final = 1_000_000
-"""What lifting a car takes on the simulated clock: the images before and after differ in stamp."""
+START_NS: Final = 1_000_000_000
+"""When the clock begins: ROS takes 0 for a clock that has not begun."""
+
+LIFT_NS: Final = 250_000_000
+"""What lifting a car takes on the simulated clock: more than a camera may stall, so that whoever
+stacks images begins anew."""
+
+LIFT_AMONG_OTHERS_NS: Final = 1_000_000
+"""The same where others drive, whose commands must not grow stale by it."""
 
 @dataclass(frozen=True, slots=True)
 class Motion:
@@ -80,7 +87,8 @@ class DrivenWorld:
             cars: How many.
         """
         self.course = one_course(config.track, config.direction)
-        self.time_ns = 0
+        self.time_ns = START_NS
+        self._lift_ns = LIFT_NS if cars == 1 else LIFT_AMONG_OTHERS_NS
         self._simulator = Simulator([self.course], car, SimulatorConfig(
             cars=cars, cars_per_world=cars, rgb=config.rgb,
             image_age_s=(config.image_age_min_s, config.image_age_max_s)), config.seed)
@@ -104,7 +112,7 @@ class DrivenWorld:
     def lift(self, car: int, pose: Pose) -> None:
         """Put a car anywhere, at rest; this takes a moment on the clock, see `LIFT_NS`."""
         self._set_pose(car, pose)
-        self.time_ns += LIFT_NS
+        self.time_ns += self._lift_ns
 
     def to_start(self, car: int) -> None:
         """Put a car back to its place on the starting grid, at rest."""

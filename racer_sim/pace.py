@@ -7,7 +7,7 @@ or a factor faster; a command takes effect inside of the period as late as it ar
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,65 @@ SAME_STAMP_NS: Final = 500_000
 """Stamps that differ by less are the same: on their way they pass through seconds as floats."""
 
 
-class LockStep:
-    """Waits until every car is commanded on its newest image.
+class Pace(Protocol):
+    """When the next period is driven.
 
     Attributes:
-        ignored: Commands that were decided on an older image, or came twice.
+        tick_s: How often `tick` is to be called.
+        ignored: Commands that came for no period.
     """
+
+    tick_s: float
+    ignored: int
+
+    def offer(self, car: int, stamp_ns: int, now_s: float) -> None:
+        """Sensors of a car have gone out.
+
+        Args:
+            car: Whose.
+            stamp_ns: Theirs, simulated time.
+            now_s: Steady clock.
+        """
+        ...
+
+    def accept(self, car: int, command: DriveCommand, stamp_ns: int, now_s: float) -> bool:
+        """Take a command.
+
+        Args:
+            car: Whose.
+            command: Finite.
+            stamp_ns: Of the image it was decided on.
+            now_s: Steady clock.
+
+        Returns:
+            Whether to drive a period now.
+        """
+        ...
+
+    def tick(self, now_s: float) -> bool:
+        """Whether to drive a period now, by this time of the steady clock."""
+        ...
+
+    def commands(self) -> tuple[Floats, Floats | None]:
+        """What to drive in this period, which ends the wait for it.
+
+        Returns:
+            Commands (N, 2), steering rad and speed m/s, and how long after the period's begin
+            each takes effect, (N,), simulated seconds; None: as the simulator has drawn it.
+        """
+        ...
+
+    def forget(self, car: int) -> None:
+        """A car was lifted: what it was told does not count any more."""
+        ...
+
+    def overdue(self, now_s: float) -> tuple[int, ...]:
+        """Cars whose sensors should be sent again, because no command came on them."""
+        ...
+
+
+class LockStep:
+    """Waits until every car is commanded on its newest image; older commands are ignored."""
 
     def __init__(self, cars: int, repeat_after_s: float = 0.5) -> None:
         """Begin with nothing offered.
@@ -37,62 +90,49 @@ class LockStep:
             cars: Number of cars; all of them must be commanded.
             repeat_after_s: How long to wait for a command before a message counts as lost.
         """
-        self.ignored = 0
+        self.tick_s, self.ignored = repeat_after_s / 5.0, 0
         self._repeat_after_s = repeat_after_s
         self._commands: list[DriveCommand | None] = [None] * cars
         self._stamps_ns: list[int | None] = [None] * cars
         self._offered_s = [0.0] * cars
 
     def offer(self, car: int, stamp_ns: int, now_s: float) -> None:
-        """Sensors with this stamp have gone out; commands on earlier ones are void.
-
-        Args:
-            car: Whose.
-            stamp_ns: Simulated time.
-            now_s: Steady clock.
-        """
+        """As of the protocol; commands on earlier images are void."""
         if self._stamps_ns[car] != stamp_ns:
             self._commands[car] = None
         self._stamps_ns[car], self._offered_s[car] = stamp_ns, now_s
 
-    def accept(self, car: int, command: DriveCommand, stamp_ns: int) -> bool:
-        """Take a command; False if it is not the one that is waited for.
-
-        Args:
-            car: Whose.
-            command: What to do in the next period.
-            stamp_ns: Of the image it was decided on.
-        """
+    def accept(self, car: int, command: DriveCommand, stamp_ns: int, now_s: float) -> bool:
+        """As of the protocol: drives when every car is commanded."""
         offered_ns = self._stamps_ns[car]
         if (offered_ns is None or abs(stamp_ns - offered_ns) > SAME_STAMP_NS
                 or self._commands[car] is not None):
             self.ignored += 1
             return False
         self._commands[car] = command
-        return True
+        return None not in self._commands
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every car is commanded, so that the period can be driven."""
-        return all(command is not None for command in self._commands)
+    def tick(self, now_s: float) -> bool:
+        """As of the protocol: time stands still until commands come."""
+        return False
 
-    def commands(self) -> Floats:
-        """The round's commands, (N, 2) steering rad and speed m/s; neutral where none came."""
-        return as_array([command or NEUTRAL for command in self._commands])
+    def commands(self) -> tuple[Floats, Floats | None]:
+        """As of the protocol."""
+        return as_array([command or NEUTRAL for command in self._commands]), None
+
+    def forget(self, car: int) -> None:
+        """As of the protocol."""
+        self._commands[car] = None
 
     def overdue(self, now_s: float) -> tuple[int, ...]:
-        """Cars whose sensors should be offered again, because no command came on them.
-
-        Args:
-            now_s: Steady clock.
-        """
+        """As of the protocol."""
         return tuple(car for car, command in enumerate(self._commands)
                      if command is None and self._stamps_ns[car] is not None
                      and now_s - self._offered_s[car] >= self._repeat_after_s)
 
 
 class RealTime:
-    """Collects commands between two ticks of a clock."""
+    """Drives by the clock; the last command of a period counts from when it arrived."""
 
     def __init__(self, cars: int, factor: float) -> None:
         """Begin with every car neutral.
@@ -107,47 +147,39 @@ class RealTime:
         if not 0.01 <= factor <= 100.0:
             raise ConfigError(f'factor is {factor!r}; allowed: 0.01 to 100 simulated seconds per '
                               'second. Lock-step is as fast as it goes.')
-        self.factor = factor
+        self.tick_s, self.ignored = CONTROL_PERIOD_S / factor, 0
+        self._factor = factor
         self._commands = [NEUTRAL] * cars
         self._arrived_s = [0.0] * cars
-        self._begin_s = 0.0
+        self._begin_s = self._end_s = 0.0
 
-    @property
-    def tick_s(self) -> float:
-        """Seconds between two periods."""
-        return CONTROL_PERIOD_S / self.factor
+    def offer(self, car: int, stamp_ns: int, now_s: float) -> None:
+        """As of the protocol; nothing waits for an answer."""
 
-    def begin(self, now_s: float) -> None:
-        """A period begins at this time of the steady clock."""
-        self._begin_s = now_s
-
-    def accept(self, car: int, command: DriveCommand, now_s: float) -> None:
-        """Take a command that came at this time of the steady clock; the last of a period counts.
-
-        Args:
-            car: Whose.
-            command: What to do from now on.
-            now_s: When it came.
-        """
+    def accept(self, car: int, command: DriveCommand, stamp_ns: int, now_s: float) -> bool:
+        """As of the protocol; takes any command, as a motor does."""
         self._commands[car], self._arrived_s[car] = command, now_s
+        return False
 
-    def commands(self) -> tuple[Floats, Floats]:
-        """What to drive in the period that ends now.
+    def tick(self, now_s: float) -> bool:
+        """As of the protocol: a period ends with every tick."""
+        self._begin_s, self._end_s = self._end_s, now_s
+        return True
 
-        Returns:
-            Commands (N, 2), steering rad and speed m/s, and how long after the period's begin
-            each takes effect, (N,), simulated seconds. A command older than the contract allows is
-            neutral: its motor node is gone.
-        """
-        after_s = self.factor * (np.array(self._arrived_s) - self._begin_s)
-        stale = after_s < -COMMAND_STALE_S
+    def commands(self) -> tuple[Floats, Floats | None]:
+        """As of the protocol; commands older than the contract allows have lost their motor."""
+        after_s = self._factor * (np.array(self._arrived_s) - self._begin_s)
         commands = as_array(self._commands)
-        commands[stale] = NEUTRAL.steering_rad, NEUTRAL.speed_mps
+        commands[after_s < -COMMAND_STALE_S] = NEUTRAL.steering_rad, NEUTRAL.speed_mps
         return commands, np.clip(after_s, 0.0, CONTROL_PERIOD_S)
 
-    def release(self, car: int) -> None:
-        """Forget what a car was told: it was lifted, and stands."""
+    def forget(self, car: int) -> None:
+        """As of the protocol."""
         self._commands[car] = NEUTRAL
+
+    def overdue(self, now_s: float) -> tuple[int, ...]:
+        """As of the protocol: what is lost is lost."""
+        return ()
 
 
 def as_array(commands: list[DriveCommand]) -> Floats:

@@ -48,34 +48,50 @@ def interface(type_name: str) -> Any:
     return getattr(importlib.import_module(f'{package}.{kind}'), name)
 
 
-def publisher(node: Node, name: str) -> Publisher:
-    """A publisher of a topic of the contract."""
+def publisher(node: Node, name: str, namespace: str = '') -> Publisher:
+    """A publisher of a topic of the contract.
+
+    Args:
+        node: Which publishes.
+        name: Of the row.
+        namespace: Of another car than the node's own, e.g. for a simulator of several.
+    """
     row = contract.topic(name)
-    return node.create_publisher(interface(row.type), row.name, qos_profile(row.qos))
+    return node.create_publisher(interface(row.type), _within(namespace, name),
+                                 qos_profile(row.qos))
 
 
-def subscription(node: Node, name: str, callback: Callable[[Any], None]) -> Subscription:
-    """A subscription to a topic of the contract."""
+def subscription(node: Node, name: str, callback: Callable[[Any], None],
+                 namespace: str = '') -> Subscription:
+    """A subscription to a topic of the contract; see `publisher`."""
     row = contract.topic(name)
-    return node.create_subscription(interface(row.type), row.name, callback, qos_profile(row.qos))
+    return node.create_subscription(interface(row.type), _within(namespace, name), callback,
+                                    qos_profile(row.qos))
 
 
-def service(node: Node, name: str, callback: Callable[[Any, Any], Any]) -> Service:
+def service(node: Node, name: str, callback: Callable[[Any, Any], Any],
+            namespace: str = '') -> Service:
     """A server of a service of the contract.
 
     Args:
         node: Which serves.
         name: Of the row.
         callback: (request, response) -> response.
+        namespace: As for `publisher`.
     """
     row = contract.service(name)
-    return node.create_service(interface(row.type), row.name, callback)
+    return node.create_service(interface(row.type), _within(namespace, name), callback)
 
 
-def client(node: Node, name: str) -> Client:
-    """A client of a service of the contract."""
+def client(node: Node, name: str, namespace: str = '') -> Client:
+    """A client of a service of the contract; see `publisher`."""
     row = contract.service(name)
-    return node.create_client(interface(row.type), row.name)
+    return node.create_client(interface(row.type), _within(namespace, name))
+
+
+def _within(namespace: str, name: str) -> str:
+    """A name of the contract in a namespace below the node's own; absolute names stay."""
+    return f'{namespace}/{name}' if namespace and not name.startswith('/') else name
 
 
 def say_last(publisher: Publisher, message: Any) -> None:

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from racer_sim.driven_world import LIFT_NS, PERIOD_NS, DrivenWorld, DrivenWorldConfig
+from racer_sim.driven_world import (
+    LIFT_AMONG_OTHERS_NS,
+    LIFT_NS,
+    PERIOD_NS,
+    START_NS,
+    DrivenWorld,
+    DrivenWorldConfig,
+)
 from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.starting_grid import Pose, grid_pose, one_course
 from racer_vehicle.errors import ConfigError
@@ -44,11 +51,12 @@ def test_it_moves_like_the_simulator_that_trains():
     assert np.array_equal(driven.scans(), simulator.scans())
 
 
-def test_the_clock_counts_periods_and_lifts():
-    driven = world()
+@pytest.mark.parametrize(('cars', 'lift_ns'), [(1, LIFT_NS), (2, LIFT_AMONG_OTHERS_NS)])
+def test_the_clock_counts_periods_and_lifts(cars, lift_ns):
+    driven = world(cars)
     drive(driven, 3, 0.0, 1.0)
     driven.lift(0, Pose(1.0, 2.0, 0.5))
-    assert driven.time_ns == 3 * PERIOD_NS + LIFT_NS
+    assert driven.time_ns == START_NS + 3 * PERIOD_NS + lift_ns
 
 
 def test_a_lifted_car_stands_where_it_was_put_and_sees_from_there():
