@@ -114,9 +114,9 @@ class DrivenWorld:
         self._set_pose(car, pose)
         self.time_ns += self._lift_ns
 
-    def to_start(self, car: int) -> None:
-        """Put a car back to its place on the starting grid, at rest."""
-        self.lift(car, self._starts[car])
+    def start_of(self, car: int) -> Pose:
+        """A car's place on the starting grid."""
+        return self._starts[car]
 
     def _set_pose(self, car: int, pose: Pose) -> None:
         self._simulator.set_pose(np.array([car]), pose.x_m, pose.y_m, pose.yaw_rad)

@@ -69,7 +69,7 @@ def test_a_lifted_car_stands_where_it_was_put_and_sees_from_there():
     assert motion.pose.yaw_rad == pytest.approx(-3.0)
     assert (motion.vx_mps, motion.yaw_rate_radps) == (0.0, 0.0)
     assert not np.array_equal(driven.images(), image)
-    driven.to_start(0)
+    driven.lift(0, driven.start_of(0))
     assert driven.motion(0).pose.distance_m(grid_pose(driven.course, 0.0, 0)) == 0.0
 
 

@@ -1,0 +1,130 @@
+"""One simulated car's `sim/*` topics and services, in its namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rclpy.node import Node
+
+from racer_sim.driven_world import Motion
+from racer_sim.nodes.poses import pose_message, pose_of
+from racer_sim.nodes.transforms import transforms
+from racer_sim.starting_grid import Pose
+from racer_vehicle import contract
+from racer_vehicle.errors import MessageError
+from racer_vehicle.nodes import ros
+from racer_vehicle.nodes.diagnostics import Drops
+from racer_vehicle.nodes.messages import (
+    camera_info_message,
+    command_of,
+    header,
+    image_message,
+    scan_message,
+)
+from racer_vehicle.signals import NEUTRAL, DriveCommand, Frame, Scan
+from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
+
+ODOM, IMAGE, SCAN = 'sim/odom', 'sim/camera/image_raw', 'sim/scan'
+INFO, COMMAND, PLACE = 'sim/camera/camera_info', 'sim/cmd_vel', 'sim/place'
+
+
+class SimulatedCar:
+    """Sends what a car senses, and takes what it is told."""
+
+    def __init__(self, node: Node, namespace: str, car: CarSpec, drops: Drops) -> None:
+        """Open the topics that go out.
+
+        Args:
+            node: The simulator's.
+            namespace: The car's, below the node's own.
+            car: The car.
+            drops: Told what could not be used.
+        """
+        self._node, self._namespace, self._car, self._drops = node, namespace, car, drops
+        self._out = {name: ros.publisher(node, name, namespace)
+                     for name in (ODOM, SCAN, INFO, IMAGE)}
+        self._say_transform = transforms(node, namespace, car)
+        self._last: dict[str, Any] = {}
+        self._steering_rad = 0.0
+
+    def listen(self, command: Callable[[DriveCommand, int], None], place: Callable[[Pose], None],
+               reset: Callable[[], None]) -> None:
+        """Open the topics that come in.
+
+        Args:
+            command: Told a finite command and the stamp of its image, nanoseconds.
+            place: Told where to put the car.
+            reset: Told to put it back to its start.
+        """
+        def on_command(message: Any) -> None:
+            stamp = message.header.stamp
+            command(self._command(message), stamp.sec * ros.NANOSECONDS + stamp.nanosec)
+
+        def on_place(message: Any) -> None:
+            expected = contract.topic(PLACE).frame
+            try:
+                pose = pose_of(message.pose, message.header.frame_id, expected)
+            except MessageError as error:
+                self._drops.note('place', str(error))
+            else:
+                place(pose)
+
+        def on_reset(request: Any, response: Any) -> Any:
+            reset()
+            response.success, response.message = True, 'the car stands at its start'
+            return response
+
+        ros.subscription(self._node, COMMAND, on_command, self._namespace)
+        ros.subscription(self._node, PLACE, on_place, self._namespace)
+        ros.service(self._node, 'sim/reset', on_reset, self._namespace)
+
+    def _command(self, message: Any) -> DriveCommand:
+        """The command of a message; neutral for one that is not finite."""
+        command = command_of(message.twist, self._steering_rad, self._car.wheelbase_m)
+        if not np.isfinite((command.steering_rad, command.speed_mps)).all():
+            self._drops.note('command', 'it is not finite; the car is driven neutral')
+            command = NEUTRAL
+        self._steering_rad = command.steering_rad
+        return command
+
+    def send(self, motion: Motion, ranges_m: NDArray[np.float32], image: NDArray[np.uint8],
+             stamp_s: float) -> None:
+        """Send what the car senses; the image last, because commands follow on it.
+
+        Args:
+            motion: Ground truth.
+            ranges_m: float32, (rays,).
+            image: uint8, (height, width) or (height, width, 3).
+            stamp_s: When.
+        """
+        stamp, lidar = ros.to_stamp(stamp_s), self._car.lidar
+        self._last = {
+            ODOM: odometry_message(motion, stamp),
+            SCAN: scan_message(Scan(ranges_m, stamp_s), lidar, CONTROL_PERIOD_S,
+                               contract.topic(SCAN).frame),
+            INFO: camera_info_message(self._car.camera, stamp, contract.topic(INFO).frame),
+            IMAGE: image_message(Frame(image, stamp_s), contract.topic(IMAGE).frame),
+        }
+        if self._say_transform is not None:
+            self._say_transform(motion, stamp_s)
+        self.send_again()
+
+    def send_again(self) -> None:
+        """Send the same once more, stamps and all."""
+        for name, message in self._last.items():
+            self._out[name].publish(message)
+
+
+def odometry_message(motion: Motion, stamp: Any) -> Odometry:
+    """Ground truth as odometry."""
+    message = Odometry(header=header(stamp, contract.topic(ODOM).frame),
+                       child_frame_id=contract.topic(COMMAND).frame)
+    message.pose.pose = pose_message(motion.pose)
+    twist = message.twist.twist
+    twist.linear.x, twist.linear.y = motion.vx_mps, motion.vy_mps
+    twist.angular.z = motion.yaw_rate_radps
+    return message
