@@ -327,10 +327,14 @@ class Simulator:
                               f'finite; allowed: finite {self.commands.shape} (steering rad, '
                               'speed m/s).')
         self.commands[:] = commands
-        vehicle.advance(self.state, self._parameters, self._held, self.commands,
-                        self.age_substeps, self.control.frozen)
+        self._advance()
         locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
         self._move_bodies()
+
+    def _advance(self) -> None:
+        """Write `state` as it is one control period of `commands` later."""
+        vehicle.advance(self.state, self._parameters, self._held, self.commands,
+                        self.age_substeps, self.control.frozen)
 
     def _make_room(self, cars: Indices, s_m: Floats) -> None:
         """Move cars, just placed at arc lengths (K,), away from boxes and from the other cars."""

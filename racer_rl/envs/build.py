@@ -95,8 +95,8 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int,
     return Simulator(courses, setup.car, config, seed)
 
 
-def build_batch(setup: RaceSetup, *, cars: int, seed: int,
-                reward: RewardFunction | None = None) -> RaceBatch:
+def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFunction | None = None,
+                simulator: Simulator | None = None) -> RaceBatch:
     """Cars that a learner can drive and is paid for.
 
     Args:
@@ -104,11 +104,12 @@ def build_batch(setup: RaceSetup, *, cars: int, seed: int,
         cars: How many cars side by side.
         seed: Of everything random.
         reward: A loaded function instead of the one the setup names.
+        simulator: One of so many cars on the setup's tracks instead of an embedded one.
 
     Raises:
         RewardError: The reward function does not load.
         ConfigError: Another part of the setup is not usable.
     """
     paid = reward or resolve_reward(setup.reward)
-    simulator = build_simulator(setup, cars=cars, seed=seed)
+    simulator = simulator or build_simulator(setup, cars=cars, seed=seed)
     return RaceBatch(simulator, setup.observation, setup.actions, paid)

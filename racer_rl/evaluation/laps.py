@@ -168,6 +168,7 @@ def evaluate(
     setup: RaceSetup,
     plan: EvaluationPlan,
     watch: Callable[[Simulator], None] | None = None,
+    simulator: Simulator | None = None,
 ) -> Evaluation:
     """Drive all runs of a plan side by side.
 
@@ -176,14 +177,32 @@ def evaluate(
         setup: Track(s), direction and codecs; its rules give way to the plan's.
         plan: What to drive.
         watch: Called before the first step and after every one, e.g. to film.
+        simulator: To drive in, with a car for each run, instead of an embedded one. Its episodes
+            are lost, its rules are kept.
 
     Returns:
         The runs in order of course and start.
     """
     courses = len(setup.tracks) * (2 if setup.direction == 'both' else 1)
-    simulator = build_simulator(
-        setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules
-    )
+    if simulator is None:
+        simulator = build_simulator(
+            setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules
+        )
+    rules, simulator.control.rules = simulator.control.rules, plan.rules
+    try:
+        return _drive(policy, setup, plan, simulator, watch)
+    finally:
+        simulator.control.rules = rules
+
+
+def _drive(
+    policy: Policy,
+    setup: RaceSetup,
+    plan: EvaluationPlan,
+    simulator: Simulator,
+    watch: Callable[[Simulator], None] | None,
+) -> Evaluation:
+    courses = len(simulator.courses)
     batch = RaceBatch(simulator, setup.observation, setup.actions, None)
     course = np.repeat(np.arange(courses), plan.starts)
     share = np.tile(np.arange(plan.starts) / plan.starts, courses)

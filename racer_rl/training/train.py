@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -24,11 +24,12 @@ from racer_rl.reward.library import resolve_reward
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
-from racer_rl.training.checkpoint import load_checkpoint, save_checkpoint
+from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
 from racer_rl.training.standing import Meter, Standing, Watcher
+from racer_sim.simulator import Simulator
 from racer_vehicle.errors import ConfigError, RewardError
 
 SAC_ROUND_STEPS: Final = 512
@@ -48,13 +49,24 @@ CHECKPOINT_SHARE: Final = 0.05
 class Training:
     """One run: the learner, its cars and its folder."""
 
-    def __init__(self, folder: ModelFolder, plan: TrainingPlan, *, resume: bool) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        plan: TrainingPlan,
+        *,
+        resume: bool,
+        elsewhere: Simulator | None = None,
+        improved: Callable[[Model], None] | None = None,
+    ) -> None:
         """Build everything, or load it; nothing is written yet.
 
         Args:
             folder: Of the model.
             plan: What to do.
             resume: Go on from the folder's last checkpoint, with new episodes.
+            elsewhere: Where to drive and to evaluate, instead of the embedded simulator; with a
+                car for each run of the evaluation.
+            improved: Told when the model is the best so far.
 
         Raises:
             RacerError: Something of the plan or the checkpoint cannot be used.
@@ -63,8 +75,13 @@ class Training:
         self.reward = resolve_reward(plan.setup.reward)
         torch.set_num_threads(find_network(plan.setup.network).threads)
         batch = build_batch(
-            plan.setup, cars=plan.hyperparameters.n_envs, seed=plan.seed, reward=self.reward
+            plan.setup,
+            cars=plan.hyperparameters.n_envs,
+            seed=plan.seed,
+            reward=self.reward,
+            simulator=elsewhere,
         )
+        self._elsewhere, self._improved = elsewhere, improved
         self.env = RaceVecEnv(batch)
         self.meter = Meter(self.env)
         self.best: Evaluation | None = None
@@ -176,8 +193,13 @@ class Training:
         """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
         steps = self.model.num_timesteps
         self._evaluation = evaluate(
-            deterministic_policy(self.model), self.plan.setup, self.plan.evaluation
+            deterministic_policy(self.model),
+            self.plan.setup,
+            self.plan.evaluation,
+            simulator=self._elsewhere,
         )
+        if self._elsewhere is not None:
+            self.model._last_obs = None  # the learner's episodes gave way to the evaluation
         self._evaluate_at = steps + int(EVALUATION_GROWTH * steps)
         for name, value in (
             ('clean_laps', self._evaluation.clean_laps),
@@ -191,6 +213,8 @@ class Training:
             self.best = self._evaluation
             self._best = {'steps': steps, 'rank': rank, 'evaluation': self.best.as_dict()}
             self.save('best')
+            if self._improved is not None:
+                self._improved(self.model)
 
     def _save_if_due(self) -> None:
         if time.monotonic() - self._saved_s >= self._save_cost_s / CHECKPOINT_SHARE:
@@ -248,7 +272,13 @@ def _interrupt_flag() -> Iterator[list[int]]:
 
 
 def train(
-    folder: ModelFolder, plan: TrainingPlan, watch: Watcher, *, resume: bool = False
+    folder: ModelFolder,
+    plan: TrainingPlan,
+    watch: Watcher,
+    *,
+    resume: bool = False,
+    elsewhere: Simulator | None = None,
+    improved: Callable[[Model], None] | None = None,
 ) -> tuple[StopReason, Standing]:
     """Run a plan in a model's folder.
 
@@ -257,6 +287,8 @@ def train(
         plan: What to do.
         watch: Told after every round.
         resume: Go on where the last checkpoint stands.
+        elsewhere: Where to drive and to evaluate, instead of the embedded simulator.
+        improved: Told when the model is the best so far.
 
     Returns:
         Why training ended, and where it stands.
@@ -265,7 +297,9 @@ def train(
         RacerError: The plan cannot be used (then nothing was written), the reward function
             failed, or the disk refused.
     """
-    training = Training(folder, plan, resume=resume)
+    training = Training(
+        folder, plan, resume=resume, elsewhere=elsewhere, improved=improved
+    )
     try:
         if resume:
             folder.remove_unfinished()

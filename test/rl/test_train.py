@@ -138,7 +138,8 @@ def scripted(monkeypatch, *clean_laps):
     """Evaluations come out as written here, in order."""
     remaining = list(clean_laps)
 
-    def judge(_policy, _setup, plan):
+    def judge(_policy, _setup, plan, simulator):
+        assert simulator is None, 'it drives in the embedded simulator'
         laps = tuple(Lap(0, number, 10.0, True) for number in range(remaining.pop(0)))
         return Evaluation(plan, (Run(track='oval', direction='forward', start=0.0,
                                      status=Status.OFF_TRACK, incidents=1, completion=0.5,
