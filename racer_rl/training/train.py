@@ -43,7 +43,7 @@ not seconds, so that the same seed takes the same course on any machine.
 """
 
 CHECKPOINT_SHARE: Final = 0.05
-"""Checkpoints may take this share of the time."""
+"""The last checkpoint may take this share of the time; the best is worth any."""
 
 
 class Training:
@@ -240,8 +240,9 @@ class Training:
             'best_steps': self._best.get('steps'),
             'best': self._best.get('evaluation'),
         })
-        self._saved_s = time.monotonic()
-        self._save_cost_s = self._saved_s - began_s
+        if which == 'last':
+            self._saved_s = time.monotonic()
+            self._save_cost_s = self._saved_s - began_s
 
 
 def _best_of(folder: ModelFolder) -> dict[str, Any]:
