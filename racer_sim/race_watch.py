@@ -134,16 +134,17 @@ class RaceWatch:
         self._trail: deque[tuple[float, float]] = deque(maxlen=TRAIL_POINTS)
         self._last_lap: list[tuple[float, float]] = []
 
-    def begin(self, share: float) -> Pose:
-        """Begin a new run from the middle of the track.
+    def begin(self, share: float, place: int = 0) -> Pose:
+        """Begin a new run from a starting grid.
 
         Args:
-            share: Of the lap, where.
+            share: Of the lap, where the grid's first car stands.
+            place: On the grid, from 0.
 
         Returns:
             Where the car must be put; the run is prepared once it is seen there.
         """
-        return self.begin_at(grid_pose(self.course, share, 0))
+        return self.begin_at(grid_pose(self.course, share, place))
 
     def begin_at(self, pose: Pose) -> Pose:
         """Begin a new run from any place; returns it, as `begin` does."""

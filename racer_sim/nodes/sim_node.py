@@ -135,8 +135,7 @@ class SimNode(Node):
 
     def _report(self) -> Report:
         hz = self._rate.hz(time.monotonic())
-        message = 'driving' if hz else 'waiting for commands'
-        return Report(level=Level.OK, message=message, values={
+        return Report(level=Level.OK, message='driving' if hz else 'waiting', values={
             'periods_hz': hz, 'real_time_factor': hz * CONTROL_PERIOD_S,
             'ignored commands': self._pace.ignored, **self._drops.values(),
         })
