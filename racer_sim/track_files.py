@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ def _read_npy(path: Path) -> Floats:
     """The array of a route file, without ever unpickling."""
     try:
         rows = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, BadZipFile) as error:
         raise TrackError(
             f'{path.name} is not a plain numpy array ({error}); save it again with numpy.save.'
         ) from error

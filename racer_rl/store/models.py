@@ -16,6 +16,7 @@ import importlib.metadata
 import json
 import platform
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,10 @@ class ModelFolder:
                 },
             },
         )
+
+    def remove(self) -> None:
+        """Delete the model and all it showed."""
+        shutil.rmtree(self.path)
 
     def remove_unfinished(self) -> None:
         """Delete what a kill left half written; nobody else may be training the model."""

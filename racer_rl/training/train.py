@@ -138,6 +138,11 @@ class Training:
         return reason
 
     @property
+    def has_learnt(self) -> bool:
+        """Whether the model has been updated at least once, in this session or before."""
+        return self.model._n_updates > 0
+
+    @property
     def standing(self) -> Standing:
         """Where training is."""
         return Standing(
@@ -161,33 +166,17 @@ class Training:
 
     def _reason(self, interrupted: bool) -> StopReason | None:
         limits, settings = self.plan.limits, self.plan.hyperparameters
-        reward = self.meter.mean_reward
-        return next(
-            (
-                reason
-                for reason, reached in (
-                    (
-                        StopReason.LAPS,
-                        limits.until_laps
-                        and self._evaluation is not None
-                        and self._evaluation.is_clean,
-                    ),
-                    (StopReason.INTERRUPTED, interrupted),
-                    (
-                        StopReason.STEPS,
-                        limits.steps is not None and self.model.num_timesteps >= limits.steps,
-                    ),
-                    (StopReason.TIME, time.monotonic() - self._began_s >= limits.time_s),
-                    (StopReason.EPISODES, self.meter.episodes >= settings.max_episodes),
-                    (
-                        StopReason.RETURN,
-                        reward is not None and reward >= settings.stop_mean_return,
-                    ),
-                )
-                if reached
-            ),
-            None,
-        )
+        judged, steps = self._evaluation, self.model.num_timesteps
+        mean_reward = self.meter.mean_reward
+        reached = {
+            StopReason.LAPS: limits.until_laps and judged is not None and judged.is_clean,
+            StopReason.INTERRUPTED: interrupted,
+            StopReason.STEPS: limits.steps is not None and steps >= limits.steps,
+            StopReason.TIME: time.monotonic() - self._began_s >= limits.time_s,
+            StopReason.EPISODES: self.meter.episodes >= settings.max_episodes,
+            StopReason.RETURN: mean_reward is not None and mean_reward >= settings.stop_mean_return,
+        }
+        return next((reason for reason, is_reached in reached.items() if is_reached), None)
 
     def _evaluate(self) -> None:
         """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
@@ -309,6 +298,10 @@ def train(
             training.save('last')
             folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed)
         reason = training.run(watch)
+    except RewardError:
+        if not resume and not training.has_learnt:
+            folder.remove()  # there is no good model to keep, and its name is wanted again
+        raise
     except OSError as error:
         raise ConfigError(
             f'cannot write {error.filename or folder.path}: {error.strerror}; free space there, '

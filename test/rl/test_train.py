@@ -236,6 +236,15 @@ def test_a_reward_that_fails_keeps_the_model_of_the_last_update(tmp_path, failur
     assert evaluate(failed.policy('last'), failed.setup, SHORT).runs
 
 
+def test_a_reward_that_fails_before_the_first_update_leaves_the_name_free(tmp_path):
+    reward = tmp_path / 'reward.py'
+    reward.write_text(FAILING.replace('LIMIT', '3').replace('FAILURE', 'None'))
+    folder = ModelFolder(tmp_path / 'model')
+    with pytest.raises(RewardError, match=r'returned None'):
+        train(folder, plan_for(512, reward=str(reward)), watch)
+    assert not folder.path.exists()
+
+
 def test_a_disk_that_refuses_is_one_line(tmp_path):
     blocked = tmp_path / 'file'
     blocked.write_text('not a folder')

@@ -126,6 +126,13 @@ def test_malformed_npy_is_refused(tmp_path, rows, message):
         load_track(tmp_path / 'a.npy')
 
 
+def test_npy_that_is_a_broken_archive_is_refused(tmp_path):
+    path = tmp_path / 'broken.npy'
+    path.write_bytes(b'PK\x03\x04 but no archive')
+    with pytest.raises(TrackError, match=r'broken\.npy is not a plain numpy array'):
+        load_track(path)
+
+
 def test_truncated_npy_is_refused(track, tmp_path):
     save_npy(track, tmp_path / 'a.npy')
     content = (tmp_path / 'a.npy').read_bytes()
