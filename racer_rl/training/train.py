@@ -174,7 +174,9 @@ class Training:
             StopReason.STEPS: limits.steps is not None and steps >= limits.steps,
             StopReason.TIME: time.monotonic() - self._began_s >= limits.time_s,
             StopReason.EPISODES: self.meter.episodes >= settings.max_episodes,
-            StopReason.RETURN: mean_reward is not None and mean_reward >= settings.stop_mean_return,
+            StopReason.RETURN: (
+                mean_reward is not None and mean_reward >= settings.stop_mean_return
+            ),
         }
         return next((reason for reason, is_reached in reached.items() if is_reached), None)
 
