@@ -58,7 +58,7 @@ def evaluate_model(
         record = {'model': folder.name, 'checkpoint': checkpoint, **result.as_dict()}
         typer.echo(json.dumps(record, indent=2))
     else:
-        _print_result(result)
+        print_result(result)
 
 
 def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Path | None,
@@ -83,7 +83,7 @@ def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Pat
     return result
 
 
-def _print_result(result: Evaluation) -> None:
+def print_result(result: Evaluation) -> None:
     """One row a run, and the sum of all."""
     table = Table(box=None, pad_edge=False)
     for heading in ('track', 'direction'):

@@ -1,0 +1,124 @@
+"""`racer drive`: race a trained model through the car's own nodes, with no ROS installation."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from racer_vehicle.errors import ConfigError
+
+if TYPE_CHECKING:
+    from racer_rl.drive.result import DriveResult
+
+drive_app = typer.Typer(add_completion=False)
+
+BUNDLE_SUFFIX: Final = '.racer'
+LINE_EVERY_S: Final = 5.0
+"""Between two lines of progress where the output is not a terminal."""
+
+
+@drive_app.command()
+def drive_model(
+    model: Annotated[str, typer.Argument(
+        metavar='MODEL', help='Name of a trained model, or a .racer file.')],
+    track: Annotated[str | None, typer.Option(help='Instead of the one it trained on.')] = None,
+    laps: Annotated[int, typer.Option(help='Laps of each run.')] = 3,
+    starts: Annotated[int, typer.Option(
+        help='Runs, one after another, their starts spread over the lap.')] = 4,
+    direction: Annotated[Literal['forward', 'reverse'],
+                         typer.Option(help='Way round.')] = 'forward',
+    mode: Annotated[Literal['lockstep', 'realtime'], typer.Option(
+        help='A period per command, as fast as it goes, or by the clock.')] = 'lockstep',
+    factor: Annotated[float, typer.Option(help='Real time: simulated seconds a second.')] = 1.0,
+    resets: Annotated[int, typer.Option(help='Incidents that a run survives.')] = 0,
+    checkpoint: Annotated[Literal['best', 'last'],
+                          typer.Option(help='Best by evaluation, or newest.')] = 'best',
+    seed: Annotated[int, typer.Option(help='Of the image ages.')] = 0,
+    bag: Annotated[Path | None, typer.Option(
+        help='Record every topic (.mcap), for ros2 bag play and Foxglove.')] = None,
+    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+) -> None:
+    """Race a model through the nodes that drive the car: camera, lidar, inference, motor.
+
+    The simulator and race control run beside them, all as programs of their own in a ROS domain
+    that nobody else is in.
+    """
+    require_ros()
+    from racer_rl.drive.bag import Bag
+    from racer_rl.drive.graph import DrivePlan
+    from racer_rl.evaluation.laps import EvaluationPlan
+    from racer_rl.nodes.drive import drive
+    from racer_vehicle.policy import PolicyBundle
+
+    judged = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
+    with bundle_file(model, checkpoint) as bundle:
+        course = track or PolicyBundle.read(bundle).card.track[0]
+        plan = DrivePlan(bundle=bundle, track=course, direction=direction, mode=mode,
+                         factor=factor, judged=judged)
+        with Bag(bag) if bag else nullcontext() as recording:
+            result = drive(plan, _Progress(), recording)
+    if bag:
+        typer.echo(f'wrote {bag}', err=True)
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=2))
+    else:
+        _print(result)
+
+
+def require_ros() -> None:
+    """Refuse to go on where rclpy cannot be imported.
+
+    Raises:
+        ConfigError: Saying where to get it.
+    """
+    if find_spec('rclpy') is None:
+        raise ConfigError('rclpy is not installed; source an installation of ROS 2 (Jazzy or '
+                          "newer), or on Linux x86_64 install wheels of it: pip install '.[ros]'.")
+
+
+@contextmanager
+def bundle_file(model: str, checkpoint: str) -> Iterator[Path]:
+    """The bundle of a model, exported for the time of this context, or a bundle's own file.
+
+    Args:
+        model: Name in the store, or path of a `.racer` file.
+        checkpoint: `best` or `last`, of a model in the store.
+    """
+    if model.endswith(BUNDLE_SUFFIX):
+        yield Path(model).resolve()
+        return
+    from racer_rl.export import export_bundle
+    from racer_rl.store.models import open_model
+
+    with tempfile.TemporaryDirectory(prefix='racer-bundle-') as folder:
+        path = Path(folder) / f'policy{BUNDLE_SUFFIX}'
+        export_bundle(open_model(model), path, checkpoint)
+        yield path
+
+
+class _Progress:
+    """Race control's headline on stderr, so that stdout stays free for the result."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def __call__(self, headline: str) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._next_s:
+            self._next_s = now_s + LINE_EVERY_S
+            typer.echo(headline, err=True)
+
+
+def _print(result: DriveResult) -> None:
+    from racer_rl.cli.evaluate import print_result
+
+    print_result(result.evaluation)
+    typer.echo(result.timing_line)

@@ -1,0 +1,131 @@
+"""The car's nodes, a simulator and race control, as programs with their parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from racer_rl.drive.supervise import Program
+from racer_rl.evaluation.laps import EvaluationPlan
+from racer_sim.courses import Course
+from racer_sim.starting_grid import one_course
+from racer_vehicle.errors import ConfigError
+from racer_vehicle.policy import PolicyBundle
+from racer_vehicle.policy_card import CarDimensions, PolicyCard
+from racer_vehicle.spec import CameraSpec, LidarSpec, require_range
+
+MODES: Final = ('lockstep', 'realtime')
+
+NODES: Final = {
+    'sim': 'racer_sim.nodes.sim_node',
+    'race_control': 'racer_sim.nodes.race_control_node',
+    'camera': 'racer_vehicle.nodes.camera_node',
+    'lidar': 'racer_vehicle.nodes.lidar_node',
+    'inference': 'racer_vehicle.nodes.inference_node',
+    'motor': 'racer_vehicle.nodes.motor_node',
+}
+"""Node to the module that runs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivePlan:
+    """What to drive, and how.
+
+    Attributes:
+        bundle: File of the policy.
+        track: Name or file.
+        direction: `forward` or `reverse`.
+        mode: `lockstep` or `realtime`.
+        factor: Simulated seconds per second, in real time.
+        judged: Laps and starts.
+    """
+
+    bundle: Path
+    track: str
+    direction: str = 'forward'
+    mode: str = 'lockstep'
+    factor: float = 1.0
+    judged: EvaluationPlan
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ConfigError(f'mode is {self.mode!r}; allowed: {", ".join(MODES)}.')
+        require_range(self, factor=(0.01, 100.0))
+        if self.mode == 'lockstep' and self.factor != 1.0:
+            raise ConfigError(f'factor is {self.factor:g} in lock-step; allowed there: none, it '
+                              'is as fast as it goes; add --mode realtime.')
+
+    @property
+    def course(self) -> Course:
+        """What is driven on."""
+        return one_course(self.track, self.direction)
+
+    @property
+    def on_system_time(self) -> bool:
+        """Whether time is the system's, as on a car, and not simulated."""
+        return self.mode == 'realtime' and self.factor == 1.0
+
+
+def programs(plan: DrivePlan, folder: Path) -> tuple[Program, ...]:
+    """Everything that has to run.
+
+    Args:
+        plan: What to drive.
+        folder: For the parameter files.
+
+    Raises:
+        ModelMismatchError: The bundle cannot be used.
+    """
+    card = PolicyBundle.read(plan.bundle).card
+    common = {'use_sim_time': not plan.on_system_time, **car_parameters(card)}
+    return tuple(
+        Program(name=name, module=NODES[name], arguments=(
+            '--ros-args', '--params-file', str(write_parameters(folder, name, common | own))))
+        for name, own in _parameters(plan, card).items()
+    )
+
+
+def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:
+    """Node to its own parameters."""
+    judged, rgb = plan.judged, card.observation.camera.colour == 'rgb'
+    course = {'track': plan.track, 'direction': plan.direction}
+    return {
+        'sim': {
+            **course, 'mode': plan.mode, 'factor': plan.factor, 'seed': judged.seed,
+            'image': 'rgb8' if rgb else 'mono8',
+            'stamps': 'system' if plan.on_system_time else 'simulated',
+        },
+        'race_control': {**course, 'laps': judged.laps, 'resets': judged.resets,
+                         'time_limit_s': judged.rules.time_limit_s},
+        'camera': {'driver': 'simulated', 'colour': 'rgb' if rgb else 'grey'},
+        'lidar': {'driver': 'simulated'},
+        'inference': {'bundle': str(plan.bundle)},
+        'motor': {'driver': 'simulated'},
+    }
+
+
+def car_parameters(card: PolicyCard) -> dict[str, float | int]:
+    """The car that a policy was trained on, as every node's `car.*`, `camera.*`, `lidar.*`."""
+    parts: dict[str, CarDimensions | CameraSpec | LidarSpec] = {
+        'car': card.car, 'camera': card.observation.native_camera,
+        'lidar': card.observation.native_lidar,
+    }
+    return {f'{prefix}.{item.name}': getattr(part, item.name)
+            for prefix, part in parts.items() for item in dataclasses.fields(part)}
+
+
+def write_parameters(folder: Path, name: str, parameters: Mapping[str, Any]) -> Path:
+    """A parameter file; JSON is YAML, and keeps numbers and words apart without further rules.
+
+    Args:
+        folder: For the file.
+        name: Of the node.
+        parameters: Name to value.
+    """
+    path = folder / f'{name}.yaml'
+    path.write_text(json.dumps({'/**': {'ros__parameters': dict(parameters)}}), encoding='utf-8')
+    return path
