@@ -99,7 +99,8 @@ def _usage_message(error: typer.TyperException) -> str:
     context = getattr(error, 'ctx', None)
     if not message or context is None:
         return message
-    return f'{message.removesuffix(".")}. See: {context.command_path} --help'
+    end = '' if message.endswith(('.', '?')) else '.'
+    return f'{message}{end} See: {context.command_path} --help'
 
 
 def _refuse(message: str) -> int:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from racer_rl.cli.durations import format_duration
 from racer_rl.training.plan import Limits
@@ -35,7 +36,8 @@ def show_training(name: str, limits: Limits) -> Iterator[Watcher]:
     if not console.is_terminal:
         yield _PlainLines(console, limits)
         return
-    with Live(console=console, refresh_per_second=8, transient=True) as live:
+    first = Text.assemble((name, 'bold'), '  setting off; the first run compiles for some seconds')
+    with Live(first, console=console, refresh_per_second=8, transient=True) as live:
         yield lambda standing: live.update(_panel(name, standing, limits))
 
 
