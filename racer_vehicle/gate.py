@@ -127,7 +127,7 @@ class MotorGate:
             Whether it counts: it is fresh, and of the pilot in charge.
         """
         limit_s = STALE_AFTER_S[pilot]
-        if pilot is not self.pilot or abs(age_s) > limit_s:
+        if pilot is not self.pilot or not abs(age_s) <= limit_s:
             return False
         self._command, self._stamp_s = command, stamp_s
         self._expires_s = now_s + limit_s - max(0.0, age_s)

@@ -6,10 +6,10 @@ import math
 from array import array
 from typing import Final
 
+import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Twist, TwistStamped
-from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan
 from std_msgs.msg import Header
 
@@ -63,27 +63,24 @@ def frame_of(message: Image) -> Frame:
     return Frame(image=image, stamp_s=to_seconds(message.header.stamp))
 
 
-def camera_info_message(camera: CameraSpec, stamp: Time, frame_id: str) -> CameraInfo:
+def camera_info_message(camera: CameraSpec, stamp_s: float, frame_id: str) -> CameraInfo:
     """The pinhole of a rectified image; ROS counts pixels from the centre of the first one."""
     focal, x, y = camera.focal_px, (camera.width_px - 1) / 2.0, (camera.height_px - 1) / 2.0
     return CameraInfo(
-        header=header(stamp, frame_id), width=camera.width_px, height=camera.height_px,
-        distortion_model='plumb_bob', d=[0.0] * 5,
+        header=header(to_stamp(stamp_s), frame_id), width=camera.width_px,
+        height=camera.height_px, distortion_model='plumb_bob', d=[0.0] * 5,
         k=[focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0],
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
     )
 
 
-def compressed_message(jpeg: NDArray[np.uint8], stamp: Time, frame_id: str) -> CompressedImage:
-    """A JPEG image.
-
-    Args:
-        jpeg: uint8, (bytes,).
-        stamp: Of the exposure.
-        frame_id: Of the camera.
-    """
-    return CompressedImage(header=header(stamp, frame_id), format='jpeg',
+def compressed_message(frame: Frame, frame_id: str) -> CompressedImage:
+    """An image as JPEG."""
+    # OpenCV takes colours for blue, green, red.
+    image = frame.image[..., ::-1] if frame.image.ndim == 3 else frame.image
+    jpeg = cv2.imencode('.jpg', image)[1]
+    return CompressedImage(header=header(to_stamp(frame.stamp_s), frame_id), format='jpeg',
                            data=array('B', jpeg.tobytes()))
 
 

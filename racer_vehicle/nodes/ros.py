@@ -12,7 +12,13 @@ from rclpy.client import Client
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    LivelinessPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+)
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 
@@ -35,6 +41,7 @@ def qos_profile(qos: Qos) -> QoSProfile:
         depth=10 if qos is Qos.REPORT else 1,
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        liveliness=LivelinessPolicy.AUTOMATIC,
     )
 
 
@@ -101,7 +108,7 @@ def say_last(publisher: Publisher, message: Any) -> None:
 
 
 def to_seconds(stamp: Time) -> float:
-    """Seconds of a message's stamp; exact to the nanosecond for the first 104 days of a clock."""
+    """Seconds of a message's stamp; exact to the nanosecond for the first 48 days of a clock."""
     return (stamp.sec * NANOSECONDS + stamp.nanosec) / NANOSECONDS
 
 

@@ -15,9 +15,10 @@ from racer_vehicle.drivers.newest import Newest, Stamped
 from racer_vehicle.drivers.protocols import Notify
 from racer_vehicle.errors import DeviceError, MessageError
 from racer_vehicle.nodes import ros
+from racer_vehicle.nodes.diagnostics import Drops
 from racer_vehicle.nodes.messages import frame_of, scan_of, twist_message
 from racer_vehicle.signals import NEUTRAL, DriveCommand, Frame, Scan
-from racer_vehicle.spec import CameraSpec, LidarSpec
+from racer_vehicle.spec import LidarSpec
 
 Item = TypeVar('Item', bound=Stamped)
 
@@ -26,16 +27,16 @@ class SimulatedSensor(Generic[Item]):
     """A `Camera` or `Lidar` that listens to a simulator."""
 
     def __init__(self, node: Node, topic: str, convert: Callable[[Any], Item],
-                 refuse: Callable[[MessageError], None]) -> None:
+                 drops: Drops) -> None:
         """Prepare; `connect` subscribes.
 
         Args:
             node: That listens.
             topic: Of the contract.
             convert: Message to item; raises MessageError for one that cannot be used.
-            refuse: Told why a message was dropped.
+            drops: Counts messages that cannot be used.
         """
-        self._node, self._topic, self._convert, self._refuse = node, topic, convert, refuse
+        self._node, self._topic, self._convert, self._drops = node, topic, convert, drops
         self._now = ros.ros_clock(node)
         self._newest: Newest[Item] = Newest(f'simulator on {topic}')
         self._subscription: Any = None
@@ -47,7 +48,7 @@ class SimulatedSensor(Generic[Item]):
                 self._newest.put(self._convert(message))
             except MessageError as error:
                 self._newest.fail(str(error).rstrip('.'))
-                self._refuse(error)
+                self._drops.note('message', str(error))
             else:
                 notify()
 
@@ -73,25 +74,14 @@ class SimulatedSensor(Generic[Item]):
         self.close()
 
 
-def simulated_camera(node: Node, camera: CameraSpec,
-                     refuse: Callable[[MessageError], None]) -> SimulatedSensor[Frame]:
-    """The camera of a simulated car; images of another size are dropped."""
-    def convert(message: Any) -> Frame:
-        frame = frame_of(message)
-        if frame.image.shape[:2] != (camera.height_px, camera.width_px):
-            raise MessageError(
-                f'the image is {message.width}x{message.height}; allowed: {camera.width_px}x'
-                f"{camera.height_px}; set the camera parameters to the simulator's."
-            )
-        return frame
-
-    return SimulatedSensor(node, 'sim/camera/image_raw', convert, refuse)
+def simulated_camera(node: Node, drops: Drops) -> SimulatedSensor[Frame]:
+    """The camera of a simulated car."""
+    return SimulatedSensor(node, 'sim/camera/image_raw', frame_of, drops)
 
 
-def simulated_lidar(node: Node, lidar: LidarSpec,
-                    refuse: Callable[[MessageError], None]) -> SimulatedSensor[Scan]:
+def simulated_lidar(node: Node, lidar: LidarSpec, drops: Drops) -> SimulatedSensor[Scan]:
     """The scanner of a simulated car; scans of other rays are dropped."""
-    return SimulatedSensor(node, 'sim/scan', lambda message: scan_of(message, lidar), refuse)
+    return SimulatedSensor(node, 'sim/scan', lambda message: scan_of(message, lidar), drops)
 
 
 class SimulatedActuator:

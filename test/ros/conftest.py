@@ -1,0 +1,253 @@
+"""A graph of a test's own: one domain, local discovery, nodes in this process and in others."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+collect_ignore_glob = [] if find_spec('rclpy') else ['test_*.py']
+
+PATIENCE_S = 20.0
+"""Discovery takes 3 s at times, and test machines are shared."""
+
+FIRST_PORT = 33_400
+"""A listening socket on FIRST_PORT + domain reserves the domain on this machine."""
+
+
+def reserve_domain() -> tuple[int, socket.socket]:
+    """A ROS domain that no other test of this machine uses, and what keeps it so."""
+    domains = list(range(1, 100))
+    random.SystemRandom().shuffle(domains)
+    for domain in domains:
+        holder = socket.socket()
+        try:
+            holder.bind(('127.0.0.1', FIRST_PORT + domain))
+        except OSError:
+            holder.close()
+        else:
+            return domain, holder
+    raise RuntimeError('all ROS domains from 1 to 99 are in use')
+
+
+@pytest.fixture
+def domain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
+    """A domain of the test's own, in the environment of this process and its children."""
+    number, holder = reserve_domain()
+    with holder:
+        monkeypatch.setenv('ROS_DOMAIN_ID', str(number))
+        monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'ros_log'))
+        yield number
+
+
+class Process:
+    """A node in a process and session of its own; its standard error is in a file."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.log = log
+        with log.open('wb') as stream:
+            self._child = subprocess.Popen(command, stdout=stream, stderr=stream,
+                                           start_new_session=True)
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text('utf-8', errors='replace')
+
+    def send(self, number: signal.Signals) -> None:
+        self._child.send_signal(number)
+
+    def wait(self) -> int:
+        return self._child.wait(PATIENCE_S)
+
+    def is_running(self) -> bool:
+        return self._child.poll() is None
+
+    def kill(self) -> None:
+        if self.is_running():
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait(PATIENCE_S)
+
+
+class Graph:
+    """A probe on the graph, with nodes under test beside it.
+
+    Nodes in this process have a context of their own, so that what they say goes through DDS, and
+    share one executor with the probe, so that nothing runs but inside `until`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self._folder, self._nodes, self._processes, self._contexts = folder, [], [], []
+        self._executor_kind, self._executors = SingleThreadedExecutor, []
+        self.context = self._new_context(rclpy)
+        self.probe = rclpy.create_node('probe', context=self.context)
+        self._spin_also(self.probe)
+
+    def _new_context(self, rclpy: Any) -> Any:
+        context = rclpy.Context()
+        context.init()
+        self._contexts.append(context)
+        return context
+
+    def _spin_also(self, node: Any) -> None:
+        executor = self._executor_kind(context=node.context)
+        executor.add_node(node)
+        self._executors.append(executor)
+
+    def add(self, kind: Callable[..., Any], **parameters: Any) -> Any:
+        """Start a node in this process."""
+        import rclpy
+        from rclpy.parameter import Parameter
+
+        options = {name.replace('__', '.'): value for name, value in parameters.items()}
+        node = kind(context=self._new_context(rclpy), parameter_overrides=[
+            Parameter(name, value=value) for name, value in options.items()])
+        self._nodes.append(node)
+        self._spin_also(node)
+        return node
+
+    def start(self, module: str, *arguments: str, **parameters: Any) -> Process:
+        """Start a node in a process of its own."""
+        command = [sys.executable, '-m', module, *arguments, '--ros-args']
+        for name, value in parameters.items():
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            command += ['-p', f'{name.replace("__", ".")}:={text}']
+        process = Process(command, self._folder / f'{module}.{len(self._processes)}.log')
+        self._processes.append(process)
+        return process
+
+    def listen(self, name: str, kind: Any = None) -> list[Any]:
+        """Messages of a topic of the contract, from now on."""
+        from racer_vehicle.nodes import ros
+
+        heard: list[Any] = []
+        ros.subscription(self.probe, name, heard.append)
+        return heard
+
+    def publisher(self, name: str, readers: int = 1) -> Any:
+        """A publisher of a topic of the contract that has found its readers."""
+        from racer_vehicle.nodes import ros
+
+        publisher = ros.publisher(self.probe, name)
+        self.until(lambda: publisher.get_subscription_count() >= readers,
+                   f'{name} has {readers} readers')
+        return publisher
+
+    def call(self, name: str, request: Any) -> Any:
+        """Answer of a service of the contract."""
+        from racer_vehicle.nodes import ros
+
+        client = ros.client(self.probe, name)
+        self.until(client.service_is_ready, f'{name} is served')
+        future = client.call_async(request)
+        self.until(future.done, f'{name} answers')
+        return future.result()
+
+    def spin_once(self) -> None:
+        """Let every node of this process do what it has to do."""
+        for executor in self._executors:
+            executor.spin_once(timeout_sec=0.001)
+
+    def until(self, condition: Callable[[], Any], what: str,
+              patience_s: float = PATIENCE_S) -> Any:
+        """Spin until a condition holds, and return what it gave."""
+        end_s = time.monotonic() + patience_s
+        while not (result := condition()):
+            self.spin_once()
+            if time.monotonic() > end_s:
+                logs = '\n'.join(process.output[-2000:] for process in self._processes)
+                pytest.fail(f'not within {patience_s:g} s: {what}\n{logs}')
+        return result
+
+    def spin_for(self, duration_s: float) -> None:
+        """Let time pass, where nothing is to happen."""
+        end_s = time.monotonic() + duration_s
+        while time.monotonic() < end_s:
+            self.spin_once()
+
+    def close(self) -> None:
+        """Stop all nodes and processes."""
+        try:
+            for node in self._nodes:
+                node.stop()
+        finally:
+            for process in self._processes:
+                process.kill()
+            for executor in self._executors:
+                executor.shutdown()
+            for node in (*self._nodes, self.probe):
+                node.destroy_node()
+            for context in self._contexts:
+                context.try_shutdown()
+
+
+@pytest.fixture
+def graph(domain: int, tmp_path: Path) -> Iterator[Graph]:
+    """An empty graph with a probe."""
+    graph = Graph(tmp_path)
+    try:
+        yield graph
+    finally:
+        graph.close()
+
+
+@pytest.fixture
+def toy() -> Callable[..., Any]:
+    """Makes bundles: steering = `steering` + `gain` x mean brightness (0 to 1), speed constant."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    from racer_vehicle.action import ContinuousActions
+    from racer_vehicle.observation import ObservationSpec
+    from racer_vehicle.policy import PolicyBundle
+    from racer_vehicle.policy_card import CarDimensions, PolicyCard
+    from racer_vehicle.spec import CarSpec
+
+    def network(steering: float, speed: float, gain: float) -> bytes:
+        constants = {'scale': np.array([[gain / 255.0, 0.0]]),
+                     'bias': np.array([[steering, speed]])}
+        nodes = [helper.make_node('Cast', ['camera'], ['floats'], to=TensorProto.FLOAT),
+                 helper.make_node('GlobalAveragePool', ['floats'], ['pooled']),
+                 helper.make_node('Flatten', ['pooled'], ['mean']),
+                 helper.make_node('Mul', ['mean', 'scale'], ['scaled']),
+                 helper.make_node('Add', ['scaled', 'bias'], ['action'])]
+        graph = helper.make_graph(
+            nodes, 'toy',
+            [helper.make_tensor_value_info('camera', TensorProto.UINT8, ['cars', 1, 120, 160])],
+            [helper.make_tensor_value_info('action', TensorProto.FLOAT, ['cars', 2])],
+            [numpy_helper.from_array(value.astype(np.float32), name)
+             for name, value in constants.items()])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+        return model.SerializeToString()
+
+    def make(model: str = 'toy', steering: float = 0.25, speed: float = 0.0, gain: float = 0.0,
+             wheelbase_m: float = CarSpec().wheelbase_m) -> PolicyBundle:
+        car = CarDimensions.of(CarSpec(wheelbase_m=wheelbase_m))
+        card = PolicyCard(model=model, observation=ObservationSpec(), action=ContinuousActions(),
+                          car=car, onnx_sha256='0' * 64, track=('oval',),
+                          reward_sha256='0' * 64, seed=0, steps=1000, versions={})
+        return PolicyBundle.pack(card, network(steering, speed, gain))
+
+    return make
+
+
+@pytest.fixture
+def toy_file(tmp_path: Path) -> Callable[[Any], str]:
+    """Writes a bundle to a file and gives its path."""
+    def write(bundle: Any) -> str:
+        path = tmp_path / f'{bundle.sha256[:12]}.racer'
+        bundle.write(path)
+        return str(path)
+
+    return write

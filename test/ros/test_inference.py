@@ -1,0 +1,240 @@
+"""The inference node: images to commands, bundles exchanged and refused."""
+
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy')
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import MultiArrayDimension, UInt8MultiArray
+
+from racer_vehicle.errors import ModelMismatchError
+from racer_vehicle.nodes import ros
+from racer_vehicle.nodes.inference_node import InferenceNode
+from racer_vehicle.nodes.messages import command_of, image_message
+from racer_vehicle.signals import Frame
+from racer_vehicle.spec import CarSpec
+
+pytestmark = pytest.mark.ros
+
+CAR = CarSpec()
+
+
+class Bench:
+    """An inference node, and a camera to show it things."""
+
+    def __init__(self, graph, **parameters):
+        self.graph = graph
+        self.reports = graph.listen('/diagnostics')
+        self.active = graph.listen('policy/active')
+        self.node = graph.add(InferenceNode, **parameters)
+        self.commands = graph.listen('cmd_vel')
+        self.camera = graph.publisher('camera/image_raw')
+        self.trainer = graph.publisher('policy/bundle')
+
+    def show(self, level=100, encoding=None, shape=(120, 160), late_s=0.0):
+        """Publish a grey image exposed `late_s` ago, and return its stamp."""
+        stamp_s = self.graph.probe.get_clock().now().nanoseconds * 1e-9 - late_s
+        message = image_message(Frame(np.full(shape, level, np.uint8), stamp_s), '')
+        message.encoding = encoding or message.encoding
+        self.camera.publish(message)
+        self.graph.spin_for(0.03)
+        return message.header.stamp
+
+    def answer(self, level=100):
+        """The command for an image, shown until it is answered."""
+        del self.commands[:]
+        stamps = []
+
+        def done():
+            stamps.append(self.show(level))
+            return self.commands
+
+        message = self.graph.until(done, 'a command comes')[-1]
+        assert message.header.stamp in stamps
+        assert message.header.frame_id == 'base_link'
+        return command_of(message.twist, 0.0, CAR.wheelbase_m)
+
+    def send(self, bundle, digest=None, content=None):
+        content = content or bundle.content
+        message = UInt8MultiArray(data=content)
+        digest = hashlib.sha256(content).hexdigest() if digest is None else digest
+        message.layout.dim.append(MultiArrayDimension(label=f'sha256:{digest}'))
+        self.trainer.publish(message)
+
+    def is_driven_by(self, bundle):
+        self.graph.until(lambda: self.active and json.loads(self.active[-1].data)['sha256']
+                         == bundle.sha256, f'{bundle.card.model} drives')
+
+    def figures(self):
+        return {item.key: item.value for item in self.reports[-1].status[0].values}
+
+    def says(self, text, while_showing=None):
+        """Wait for a trouble in the diagnostics."""
+        def told():
+            if while_showing is not None:
+                self.show(**while_showing)
+            self.graph.spin_once()
+            return self.reports and text in self.figures().get('last_trouble', '')
+
+        self.graph.until(told, f'diagnostics say {text!r}')
+        return self.figures()
+
+
+def test_an_image_is_answered_with_the_policys_command_and_its_own_stamp(graph, toy, toy_file):
+    bench = Bench(graph, bundle=toy_file(toy(steering=0.3, speed=-1.0)))
+    command = bench.answer()
+    assert command.steering_rad == pytest.approx(0.3 * CAR.max_steering_rad, abs=1e-6)
+    assert command.speed_mps == pytest.approx(0.5, abs=1e-6)
+
+
+def test_the_policy_sees_what_the_camera_shows(graph, toy, toy_file):
+    bench = Bench(graph, bundle=toy_file(toy(steering=0.0, gain=1.0)))
+    dark, bright = bench.answer(51), bench.answer(204)
+    assert dark.steering_rad == pytest.approx(0.2 * CAR.max_steering_rad, abs=1e-4)
+    assert bright.steering_rad == pytest.approx(0.8 * CAR.max_steering_rad, abs=1e-4)
+
+
+def test_without_a_policy_nothing_is_said_until_one_arrives(graph, toy):
+    bench = Bench(graph)
+    bench.says('no policy', while_showing={})
+    assert not bench.commands
+    assert bench.reports[-1].status[0].level == DiagnosticStatus.ERROR
+    policy = toy(steering=-0.5)
+    bench.send(policy)
+    bench.is_driven_by(policy)
+    assert bench.answer().steering_rad == pytest.approx(-0.5 * CAR.max_steering_rad, abs=1e-6)
+
+
+def test_a_new_bundle_takes_over_between_two_frames(graph, toy, toy_file):
+    old, new = toy(steering=0.5), toy(model='better', steering=-0.5)
+    bench = Bench(graph, bundle=toy_file(old))
+    bench.answer()
+    shown, answered = 0, len(bench.commands)
+    bench.send(new)
+    while not (bench.active and json.loads(bench.active[-1].data)['sha256'] == new.sha256):
+        bench.show()
+        shown += 1
+        assert shown < 500
+    bench.show()
+    graph.until(lambda: bench.commands[-1].twist.angular.z < 0.0, 'the new policy decides')
+    assert len(bench.commands) - answered >= shown, 'every frame was answered meanwhile'
+
+
+def test_a_late_inference_node_gets_the_last_bundle(graph, toy):
+    policy = toy()
+    message = UInt8MultiArray(data=policy.content)
+    message.layout.dim.append(MultiArrayDimension(label=f'sha256:{policy.sha256}'))
+    ros.publisher(graph.probe, 'policy/bundle').publish(message)
+    active = graph.listen('policy/active')
+    graph.add(InferenceNode)
+    graph.until(lambda: active, 'a policy drives')
+    assert json.loads(active[0].data)['model'] == 'toy'
+
+
+def test_an_image_shown_again_is_answered_again(graph, toy, toy_file):
+    """A simulator in lock-step offers the last image again when the command was lost."""
+    bench = Bench(graph, bundle=toy_file(toy()))
+    bench.answer()
+    graph.spin_for(0.1)
+    del bench.commands[:]
+    stamp_s = graph.probe.get_clock().now().nanoseconds * 1e-9
+    message = image_message(Frame(np.full((120, 160), 9, np.uint8), stamp_s), '')
+    for count in (1, 2):
+        bench.camera.publish(message)
+        graph.until(lambda count=count: len(bench.commands) == count, 'it is answered')
+    assert bench.commands[0] == bench.commands[1]
+
+
+@pytest.mark.parametrize(('shown', 'trouble', 'counter'), [
+    ({'encoding': 'bayer_rggb8'}, "encoding 'bayer_rggb8'; allowed: mono8, rgb8", 'image'),
+    ({'encoding': 'rgb8'}, 'rows of 160 bytes', 'image'),
+    ({'shape': (60, 80)}, 'shape (1, 1, 60, 80)', 'unfit sensors'),
+    ({'late_s': 0.5}, 's old; allowed: 0.2', 'stale image'),
+    ({'late_s': -5.0}, 's old; allowed: 0.2', 'stale image'),
+])
+def test_images_that_cannot_be_used_are_dropped_and_counted(graph, toy, toy_file, shown, trouble,
+                                                            counter):
+    bench = Bench(graph, bundle=toy_file(toy()))
+    bench.answer()
+    graph.spin_for(0.1)
+    del bench.commands[:]
+    figures = bench.says(trouble, while_showing=shown)
+    assert int(figures[f'dropped {counter}']) >= 1
+    assert not bench.commands
+    bench.answer()
+
+
+def test_a_camera_that_stalls_silences_the_policy_and_is_told(graph, toy, toy_file):
+    bench = Bench(graph, bundle=toy_file(toy()))
+    bench.answer()
+    graph.spin_for(0.1)
+    del bench.commands[:]
+    graph.until(lambda: any('stalled' in report.status[0].message for report in bench.reports),
+                'the stall is told')
+    assert bench.reports[-1].status[0].level == DiagnosticStatus.WARN
+    assert not bench.commands
+    bench.answer()
+
+
+def test_a_policy_that_diverges_commands_neutral(graph, toy, toy_file):
+    bench = Bench(graph, bundle=toy_file(toy(steering=float('nan'))))
+    command = bench.answer()
+    assert (command.steering_rad, command.speed_mps) == (0.0, 0.0)
+    bench.says('use an earlier checkpoint', while_showing={})
+
+
+class TestRefusedBundles:
+    """The old policy goes on driving, and the reason is told."""
+
+    def refused(self, graph, toy, toy_file, reason, **sent):
+        old = toy(steering=0.5)
+        bench = Bench(graph, bundle=toy_file(old))
+        before = bench.answer()
+        bench.is_driven_by(old)
+        bench.send(**sent)
+        figures = bench.says(reason)
+        assert figures['dropped bundle'] == '1'
+        assert figures['policy_sha256'] == old.sha256
+        assert bench.answer() == before
+
+    def test_tampered_content(self, graph, toy, toy_file):
+        content = bytearray(toy(steering=-0.5).content)
+        content[-400] ^= 0xFF
+        self.refused(graph, toy, toy_file, '; ', bundle=None, content=bytes(content))
+
+    def test_another_digest(self, graph, toy, toy_file):
+        self.refused(graph, toy, toy_file, 'allowed by its sender', bundle=toy(), digest='0' * 64)
+
+    def test_no_digest(self, graph, toy, toy_file):
+        self.refused(graph, toy, toy_file, 'none was given', bundle=toy(), digest='')
+
+    def test_another_car(self, graph, toy, toy_file):
+        self.refused(graph, toy, toy_file, 'wheelbase_m 0.3', bundle=toy(wheelbase_m=0.3))
+
+    def test_not_a_bundle(self, graph, toy, toy_file):
+        self.refused(graph, toy, toy_file, 'zip archive', bundle=None, content=b'rm -rf /')
+
+
+@pytest.mark.parametrize(('content', 'reason'), [
+    (None, 'does not exist|No such file|cannot read'),
+    (b'no bundle', 'zip archive'),
+])
+def test_a_bundle_file_that_cannot_be_used_keeps_the_node_from_starting(graph, tmp_path, content,
+                                                                        reason):
+    path = tmp_path / 'x.racer'
+    if content:
+        path.write_bytes(content)
+    process = graph.start('racer_vehicle.nodes.inference_node', bundle=path)
+    assert process.wait() == 2
+    assert re.search(reason, process.output)
+    assert 'Traceback' not in process.output
+
+
+def test_a_policy_for_another_camera_is_refused_with_both_values(graph, toy, toy_file):
+    with pytest.raises(ModelMismatchError, match=r"hfov_rad 2\.0944; this car's is 1\.5"):
+        graph.add(InferenceNode, bundle=toy_file(toy()), camera__hfov_rad=1.5)
