@@ -1,5 +1,6 @@
 """The `racer` package, for `pip install` and, as an ament_python package, for `colcon build`."""
 
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -9,6 +10,23 @@ SHARED_FOLDERS = ('launch', 'config', 'rviz', 'worlds')
 
 ROS_WHEELS = "platform_system == 'Linux' and platform_machine == 'x86_64'"
 """Where rclpy exists as a wheel; elsewhere it comes with an installation of ROS 2."""
+
+NODES = {
+    'racer_vehicle': ('camera', 'lidar', 'motor', 'inference'),
+    'racer_sim': ('sim', 'race_control'),
+    'racer_rl': ('trainer',),
+}
+"""Package -> its nodes; each is an executable `<node>_node`."""
+
+
+def executables() -> list[tuple[str, list[str]]]:
+    """Where `ros2 run` and `ros2 launch` look for executables, as `data_files` wants them.
+
+    Only for wheels, which put scripts into bin: there, lib/racer holds one-line scripts that run
+    those. colcon puts the scripts themselves into lib/racer (setup.cfg).
+    """
+    files = sorted(str(file) for file in Path('lib_exec').iterdir())
+    return [('lib/racer', files)] if 'bdist_wheel' in sys.argv else []
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
@@ -33,6 +51,7 @@ setup(
         ('share/ament_index/resource_index/packages', ['resource/racer']),
         ('share/racer', ['package.xml']),
         *shared_files(),
+        *executables(),
     ],
     # Tested versions are in constraints.txt. opencv is the headless build because the other one
     # needs libGL, which a bare machine and a CI container do not have.
@@ -72,10 +91,15 @@ setup(
             'pytest',
             'pytest-timeout',
             'pytest-xdist',
+            'pyyaml',
             'ruff',
             'setuptools>=77',
         ],
     },
-    entry_points={'console_scripts': ['racer = racer_rl.cli.main:main']},
+    entry_points={'console_scripts': [
+        'racer = racer_rl.cli.main:main',
+        *(f'{node}_node = {package}.nodes.{node}_node:main'
+          for package, nodes in NODES.items() for node in nodes),
+    ]},
     zip_safe=False,
 )

@@ -380,6 +380,11 @@ SERVICES: Final[tuple[Service, ...]] = (
 )
 
 
+def car_namespaces(cars: int) -> tuple[str, ...]:
+    """Namespaces of the cars of one graph: none for a car alone, `car1`, `car2`, ... for more."""
+    return ('',) if cars == 1 else tuple(f'car{number}' for number in range(1, cars + 1))
+
+
 def topic(name: str) -> Topic:
     """The row of a topic.
 

@@ -73,6 +73,11 @@ def test_versions_agree(repository, capsys):
     assert capsys.readouterr().out == f'racer {setup}\n'
 
 
+def console_scripts() -> set[str]:
+    scripts = importlib.metadata.distribution('racer').entry_points
+    return scripts.select(group='console_scripts').names
+
+
 def test_console_scripts_import():
     scripts = importlib.metadata.distribution('racer').entry_points.select(group='console_scripts')
     assert 'racer' in scripts.names
@@ -104,6 +109,7 @@ def test_wheel_tells_ros_where_things_are(wheel, repository):
               if file.is_file() and '__pycache__' not in file.parts}
     assert {'share/ament_index/resource_index/packages/racer', 'share/racer/package.xml'} <= data
     assert shared <= data
+    assert {f'lib/racer/{script}' for script in console_scripts()} <= data
 
 
 def test_package_xml_declares_ament_python(repository):

@@ -106,7 +106,7 @@ class SimulatedCar:
             ODOM: odometry_message(motion, stamp),
             SCAN: scan_message(Scan(ranges_m, stamp_s), lidar, CONTROL_PERIOD_S,
                                contract.topic(SCAN).frame),
-            INFO: camera_info_message(self._car.camera, stamp, contract.topic(INFO).frame),
+            INFO: camera_info_message(self._car.camera, stamp_s, contract.topic(INFO).frame),
             IMAGE: image_message(Frame(image, stamp_s), contract.topic(IMAGE).frame),
         }
         if self._say_transform is not None:

@@ -1,0 +1,94 @@
+"""Cars in a simulator, each with its own nodes and race control."""
+
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    Shutdown,
+)
+from launch.conditions import IfCondition
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+from racer_vehicle.contract import car_namespaces
+
+ARGUMENTS = (
+    ('track', 'oval', 'name or file; `racer tracks list`'),
+    ('direction', 'forward', 'or reverse'),
+    ('model', '', 'policy bundle (.racer file); empty: wait for one on policy/bundle'),
+    ('namespace', '', 'of the car, or of all of them'),
+    ('cars', '1', 'how many; more than one are in namespaces car1, car2, ...'),
+    ('mode', 'realtime', 'or lockstep'),
+    ('factor', '1.0', 'simulated seconds per second in real time'),
+    ('image', 'mono8', 'of the camera; or rgb8'),
+    ('laps', '3', 'that complete a run'),
+    ('resets', '100', 'incidents that a run survives; after each the car is put back'),
+    ('inference', 'true', 'false: no policy drives, e.g. because a trainer does'),
+    ('rviz', 'false', 'true: show it'),
+)
+
+
+def shared(*parts):
+    """A file that this package shares."""
+    return PathJoinSubstitution([FindPackageShare('racer'), *parts])
+
+
+def argument(name, kind=str):
+    """An argument as a parameter."""
+    return ParameterValue(LaunchConfiguration(name), value_type=kind)
+
+
+def included(name, condition=None, **arguments):
+    """Another launch file of this package."""
+    return IncludeLaunchDescription(PythonLaunchDescriptionSource(shared('launch', name)),
+                                    launch_arguments=arguments.items(), condition=condition)
+
+
+def own_node(name, namespace, **parameters):
+    """A node of this package with its YAML; the simulator's end is the end of all."""
+    return Node(
+        package='racer', executable=f'{name}_node', name=name, namespace=namespace,
+        output='screen', on_exit=Shutdown() if name == 'sim' else None,
+        parameters=[shared('config', f'{name}.yaml'), parameters],
+    )
+
+
+def car(namespace, place):
+    """One simulated car, with its race control; a group keeps its arguments to itself."""
+    return GroupAction([
+        included('vehicle.launch.py', namespace=namespace, camera='simulated', lidar='simulated',
+                 motor='simulated', start_enabled='true', use_sim_time='true',
+                 model=LaunchConfiguration('model'), inference=LaunchConfiguration('inference')),
+        own_node('race_control', namespace, use_sim_time=True, place=place,
+                 track=argument('track'), direction=argument('direction'),
+                 laps=argument('laps', int), resets=argument('resets', int)),
+    ])
+
+
+def cars(context):
+    """The simulator, as many cars as were asked for, and rviz if wanted."""
+    within = LaunchConfiguration('namespace').perform(context)
+    names = list(car_namespaces(int(LaunchConfiguration('cars').perform(context))))
+    simulator = own_node('sim', within, namespaces=names, track=argument('track'),
+                         direction=argument('direction'), mode=argument('mode'),
+                         factor=argument('factor', float), image=argument('image'))
+    paths = ['/'.join(filter(None, (within, name))) for name in names]
+    return [simulator, *(car(path, place) for place, path in enumerate(paths)),
+            included('rviz.launch.py', IfCondition(LaunchConfiguration('rviz')),
+                     namespace=paths[0])]
+
+
+def generate_launch_description():
+    """The arguments, and what they ask for."""
+    return LaunchDescription([
+        DeclareLaunchArgument('simulator', default_value='embedded', choices=['embedded'],
+                              description='what is behind the sim topics'),
+        *(DeclareLaunchArgument(name, default_value=default, description=meaning)
+          for name, default, meaning in ARGUMENTS),
+        OpaqueFunction(function=cars),
+    ])
