@@ -75,7 +75,8 @@ def spin(node: Stoppable, stopping: threading.Event) -> None:
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     try:
-        while not stopping.is_set():
+        # A context that is shut down while somebody waits raises; one shut down before does not.
+        while node.context.ok() and not stopping.is_set():
             executor.spin_once(timeout_sec=WAKE_S)
     except ExternalShutdownException:
         get_logger('racer').info('the context was shut down')

@@ -117,13 +117,14 @@ class Graph:
         self._spin_also(node)
         return node
 
-    def start(self, module: str, *arguments: str, **parameters: Any) -> Process:
-        """Start a node in a process of its own."""
-        command = [sys.executable, '-m', module, *arguments, '--ros-args']
+    def start(self, node: str | Path, *arguments: str, **parameters: Any) -> Process:
+        """Start a node, a module or a script, in a process of its own."""
+        which = [str(node)] if isinstance(node, Path) else ['-m', node]
+        command = [sys.executable, *which, *arguments, '--ros-args']
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ['-p', f'{name.replace("__", ".")}:={text}']
-        process = Process(command, self._folder / f'{module}.{len(self._processes)}.log')
+        process = Process(command, self._folder / f'process_{len(self._processes)}.log')
         self._processes.append(process)
         return process
 
