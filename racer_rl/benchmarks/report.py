@@ -10,6 +10,7 @@ from rich.table import Table
 
 from racer_rl.benchmarks.cost import Cost, Spread
 from racer_rl.benchmarks.machine import Machine
+from racer_rl.benchmarks.ros import RosFigures
 from racer_rl.benchmarks.simulator import SimulatorFigures
 from racer_rl.benchmarks.training import TrainingFigures
 
@@ -58,12 +59,14 @@ class Report:
         machine: Where.
         simulator: Steps a second.
         training: Time to clean laps.
+        ros: Times and rates of the graph of nodes.
         references: For comparison.
     """
 
     machine: Machine
     simulator: SimulatorFigures | None
     training: TrainingFigures | None
+    ros: RosFigures | None = None
     references: tuple[Reference, ...] = REFERENCES
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,6 +86,8 @@ def print_report(report: Report, console: Console) -> None:
         _print_simulator(report.simulator, console)
     if report.training is not None:
         _print_training(report.training, console)
+    if report.ros is not None:
+        _print_ros(report.ros, console)
     console.print('\n[bold]Published by others[/], not measured here')
     for reference in report.references:
         console.print(f'{reference.what}: {reference.figure}', highlight=False)
@@ -150,6 +155,22 @@ def _print_training(figures: TrainingFigures, console: Console) -> None:
         f'{figures.steps_per_wall_s.median:,.0f} steps a second, everything counted.',
         highlight=False,
     )
+
+
+def _print_ros(figures: RosFigures, console: Console) -> None:
+    console.print(f'\n[bold]ROS graph[/]  {figures.track}, {figures.seconds:g} s in real time',
+                  highlight=False)
+    table = _table('from the image, ms', 'p50', 'p99', 'longest', 'images', 'dropped')
+    for mode, timing in (('real time', figures.realtime), ('lock-step', figures.lockstep)):
+        for what, times in (('to the policy', timing.decided), ('to the motor', timing.applied)):
+            if times is not None:
+                table.add_row(f'{what}, {mode}', f'{times.p50_ms:.1f}', f'{times.p99_ms:.1f}',
+                              f'{times.max_ms:.1f}', f'{timing.images:,}', str(timing.dropped))
+    console.print(table)
+    console.print(f'{figures.lockstep_steps_per_s:.0f} steps a second in lock-step; '
+                  f'{figures.learning_steps_per_s:.0f} when a car learns over topics.\n'
+                  f'Counted: {figures.counted}.\nWhen it learns: {figures.learning_counted}.',
+                  highlight=False)
 
 
 def _table(first: str, *others: str) -> Table:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from racer_rl.cli.drive import require_ros
 from racer_vehicle.storage import write_atomically
+
+if TYPE_CHECKING:
+    from racer_rl.benchmarks.ros import RosFigures
 
 bench_app = typer.Typer(add_completion=False)
 
@@ -20,21 +24,25 @@ class Part(StrEnum):
 
     SIMULATOR = 'simulator'
     TRAIN = 'train'
+    ROS = 'ros'
     ALL = 'all'
 
 
 @bench_app.command()
 def bench(
-    part: Annotated[Part, typer.Argument(help='What to measure.')] = Part.ALL,
+    part: Annotated[Part, typer.Argument(
+        help='What to measure; all: simulator and train.')] = Part.ALL,
     track: Annotated[str, typer.Option(help='Track by name or file.')] = 'kidney',
     seeds: Annotated[int, typer.Option(help='Repetitions, seeded 0, 1, ...', min=1)] = 5,
     network: Annotated[
         str, typer.Option(help="Network to train: FAST, or one of DeepRacer's three by name.")
     ] = 'FAST',
+    seconds: Annotated[float, typer.Option(
+        help='ros: how long to drive in real time.')] = 60.0,
     as_json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
     out: Annotated[Path | None, typer.Option(help='Also write the JSON to this file.')] = None,
 ) -> None:
-    """Measure the simulator (steps a second on one core) and training (seconds to clean laps).
+    """Measure the simulator (steps a second), training (seconds to clean laps), the ROS graph.
 
     Nothing of it touches your models. Close other programs first: CPU figures suffer less from
     them than wall figures, but suffer too.
@@ -49,8 +57,9 @@ def bench(
     training = TrainingBenchmark(track=track, seeds=seeds, network=network)
     report = Report(
         machine=machine,
-        simulator=None if part is Part.TRAIN else simulator.run(_tell),
-        training=None if part is Part.SIMULATOR else training.run(_tell),
+        simulator=simulator.run(_tell) if part in {Part.SIMULATOR, Part.ALL} else None,
+        training=training.run(_tell) if part in {Part.TRAIN, Part.ALL} else None,
+        ros=_ros(track, seconds) if part is Part.ROS else None,
     )
     text = json.dumps(report.as_dict(), indent=2)
     if out is not None:
@@ -60,6 +69,13 @@ def bench(
         typer.echo(text)
     else:
         print_report(report, Console())
+
+
+def _ros(track: str, seconds: float) -> RosFigures:
+    require_ros()
+    from racer_rl.benchmarks.ros import RosBenchmark
+
+    return RosBenchmark(track=track, seconds=seconds).run(_tell)
 
 
 def _tell(line: str) -> None:

@@ -37,19 +37,25 @@ def private_domain(log_folder: Path) -> Iterator[int]:
     Raises:
         ConfigError: All domains are taken.
     """
-    with _reserved() as domain:
-        wanted = {'ROS_DOMAIN_ID': str(domain), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-                  'ROS_LOG_DIR': str(log_folder)}
-        before = {name: os.environ.get(name) for name in wanted}
-        os.environ.update(wanted)
-        try:
-            yield domain
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+    with _reserved() as domain, environment(
+            ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
+            ROS_LOG_DIR=str(log_folder)):
+        yield domain
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Environment variables of this process, and of those that it starts meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

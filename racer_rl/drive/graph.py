@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -70,23 +70,27 @@ class DrivePlan:
         return self.mode == 'realtime' and self.factor == 1.0
 
 
-def programs(plan: DrivePlan, folder: Path) -> tuple[Program, ...]:
-    """Everything that has to run.
+def programs(plan: DrivePlan, folder: Path,
+             nodes: Collection[str] = tuple(NODES)) -> tuple[Program, ...]:
+    """What has to run.
 
     Args:
         plan: What to drive.
         folder: For the parameter files.
+        nodes: Of `NODES`, those that are wanted.
 
     Raises:
         ModelMismatchError: The bundle cannot be used.
     """
     card = PolicyBundle.read(plan.bundle).card
-    common = {'use_sim_time': not plan.on_system_time, **car_parameters(card)}
-    return tuple(
-        Program(name=name, module=NODES[name], arguments=(
-            '--ros-args', '--params-file', str(write_parameters(folder, name, common | own))))
-        for name, own in _parameters(plan, card).items()
-    )
+    car, files = car_parameters(card), {}
+    for name, own in _parameters(plan, card).items():
+        # The simulator makes the clock and does not follow it.
+        clock = {'use_sim_time': name != 'sim' and not plan.on_system_time}
+        files[name] = write_parameters(folder, name, car | clock | own)
+    return tuple(Program(name=name, module=NODES[name],
+                         arguments=('--ros-args', '--params-file', str(files[name])))
+                 for name in NODES if name in nodes)
 
 
 def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:

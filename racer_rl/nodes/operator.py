@@ -22,6 +22,10 @@ DEPTH: Final = 200
 """Messages that wait while this node is busy: whoever measures must not lose any itself."""
 
 
+UNRECORDED: Final = ('camera/image_raw/compressed',)
+"""Made only while somebody listens; the image itself is in the bag."""
+
+
 class Operator(Node):
     """Listens to one car.
 
@@ -35,7 +39,7 @@ class Operator(Node):
 
         Args:
             timing: Told when images and commands come.
-            bag: Records every topic of the contract.
+            bag: Records the topics of the contract.
             **options: Of `Node`.
         """
         super().__init__('operator', **options)
@@ -48,7 +52,8 @@ class Operator(Node):
             self._measure(name, note)
         if bag is not None:
             for row in contract.TOPICS:
-                self._record(row, bag)
+                if row.name not in UNRECORDED:
+                    self._record(row, bag)
 
     def _on_race(self, message: String) -> None:
         self.race = RaceState.from_json(message.data)

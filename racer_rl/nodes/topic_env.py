@@ -37,6 +37,9 @@ class TopicSimulator(Simulator):
 
     A step commands every car on its newest image and waits for the next; in lock-step that is
     what makes the simulator go on.
+
+    Attributes:
+        periods: Control periods driven, whatever for.
     """
 
     def __init__(self, course: Course, car: CarSpec, config: SimulatorConfig, seed: int,
@@ -54,6 +57,7 @@ class TopicSimulator(Simulator):
         """
         self._links, self._executor, self._patience_s = tuple(links), executor, patience_s
         self._placed: dict[int, Pose] = {}
+        self.periods = 0
         super().__init__([course], car, config, seed)
 
     def images(self) -> NDArray[np.uint8]:
@@ -81,6 +85,7 @@ class TopicSimulator(Simulator):
             steering_rad, speed_mps = (0.0, 0.0) if frozen else command
             link.command(DriveCommand(steering_rad=steering_rad, speed_mps=speed_mps))
         self._wait('a new image and ground truth', lambda link: link.has_news)
+        self.periods += 1
         for index, link in enumerate(self._links):
             if not self.control.frozen[index]:
                 self.state[index] = link.truth

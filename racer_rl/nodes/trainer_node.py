@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
@@ -33,6 +33,14 @@ from racer_vehicle.nodes.running import FAILED, spin
 from racer_vehicle.signals import NEUTRAL
 
 
+class Outcome(NamedTuple):
+    """Why training ended, where it stands, and steps of all cars, those of evaluations too."""
+
+    reason: StopReason
+    standing: Standing
+    car_steps: int
+
+
 class TrainerNode(Node):
     """Drives, learns and evaluates over topics; `train` is the whole of it."""
 
@@ -57,14 +65,11 @@ class TrainerNode(Node):
         for link in self._links:
             link.command(NEUTRAL)
 
-    def train(self, executor: Executor) -> StopReason:
+    def train(self, executor: Executor) -> Outcome:
         """Train as the parameters say.
 
         Args:
             executor: That this node was added to; it is spun while the cars drive.
-
-        Returns:
-            Why training ended.
 
         Raises:
             RacerError: The parameters cannot be used, or the cars fall silent.
@@ -86,7 +91,7 @@ class TrainerNode(Node):
                                  resume=settings.resume, improved=self._improved)
         self._say(standing)
         self.get_logger().info(f'stopped: {reason}; saved in {self._folder.path}')
-        return reason
+        return Outcome(reason, standing, simulator.periods * cars)
 
     def _say(self, standing: Standing) -> None:
         rate = standing.session_steps / max(standing.seconds, 1e-9)
@@ -111,7 +116,7 @@ def main() -> int:
     try:
         node = TrainerNode()
         executor.add_node(node)
-        if node.train(executor) is StopReason.INTERRUPTED:
+        if node.train(executor).reason is StopReason.INTERRUPTED:
             stopping.set()
         executor.remove_node(node)
         spin(node, stopping)

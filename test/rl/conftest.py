@@ -91,3 +91,20 @@ def toy_env():
     """The class, so that a test chooses sizes and can make two alike."""
     torch.set_num_threads(1)
     return ToyEnv
+
+
+@pytest.fixture(scope='session')
+def tiny_bundle():
+    """A bundle of FAST with random weights, which drives somewhere."""
+    from racer_rl.envs.build import RaceSetup, build_batch
+    from racer_rl.envs.vector import RaceVecEnv
+    from racer_rl.export import Origin, make_bundle
+    from racer_rl.training.algorithms import build_model
+    from racer_rl.training.hyperparameters import PPOHyperparameters
+
+    setup = RaceSetup()
+    settings = PPOHyperparameters(n_envs=2, n_steps=32, batch_size=64)
+    env = RaceVecEnv(build_batch(setup, cars=2, seed=0))
+    model = build_model(settings, setup.network, env, 0)
+    return make_bundle(model, Origin(model='tiny', setup=setup, reward_sha256='0' * 64, seed=0,
+                                     versions={}))
