@@ -82,7 +82,7 @@ class MotorGate:
         self._limiter = limiter
         self.enabled, self.stopped, self.pilot, self.fault = enabled, False, pilot, ''
         self._command: DriveCommand | None = None
-        self._expires_s, self._stamp_s = -math.inf, 0.0
+        self._taken_s, self._expires_s, self._stamp_s = 0.0, -math.inf, 0.0
 
     def enable(self, wanted: bool) -> str:
         """Let commands through, or hold neutral.
@@ -130,7 +130,7 @@ class MotorGate:
         if pilot is not self.pilot or not abs(age_s) <= limit_s:
             return False
         self._command, self._stamp_s = command, stamp_s
-        self._expires_s = now_s + limit_s - max(0.0, age_s)
+        self._taken_s, self._expires_s = now_s, now_s + limit_s - max(0.0, age_s)
         return True
 
     def decide(self, now_s: float) -> Decision:
@@ -150,7 +150,8 @@ class MotorGate:
             return Driving.FAULT
         if not self.enabled:
             return Driving.DISABLED
-        return Driving.STALE if now_s > self._expires_s else None
+        # Before it was taken: simulated time began anew, and the command belongs to the old one.
+        return None if self._taken_s <= now_s <= self._expires_s else Driving.STALE
 
     def _forget(self) -> None:
         self._command, self._expires_s = None, -math.inf

@@ -50,3 +50,26 @@ class Spread:
         if not self._values:
             return 0.0
         return float(np.quantile(np.asarray(self._values), share, method='higher'))
+
+
+class Flow:
+    """What passes through a node: how often, and how old it is by then."""
+
+    def __init__(self) -> None:
+        """Nothing has passed yet."""
+        self._rate, self._age_s = Rate(), Spread()
+
+    def note(self, now_s: float, age_s: float) -> None:
+        """Something passes.
+
+        Args:
+            now_s: On a clock that does not jump.
+            age_s: Since it was made.
+        """
+        self._rate.note(now_s)
+        self._age_s.note(age_s)
+
+    def figures(self, now_s: float) -> dict[str, object]:
+        """Name to figure, names with the unit."""
+        return {'hz': self._rate.hz(now_s), 'age_p50_s': self._age_s.quantile(0.5),
+                'age_p99_s': self._age_s.quantile(0.99)}

@@ -24,7 +24,7 @@ from racer_vehicle.pilot import PolicyPilot
 from racer_vehicle.policy import LoadedPolicy
 from racer_vehicle.policy_loader import PolicyLoader, load_policy
 from racer_vehicle.signals import DriveCommand
-from racer_vehicle.telemetry import Rate, Spread
+from racer_vehicle.telemetry import Flow, Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class InferenceNode(Node):
         settings = declare(self, InferenceSettings)
         self._car = declare_car(self)
         self._now, self._pilot, self._drops = ros.ros_clock(self), PolicyPilot(), Drops(self)
-        self._rate, self._image_age_s, self._thinking_s = Rate(), Spread(), Spread()
+        self._flow, self._thinking_s = Flow(), Spread()
         self._commands = ros.publisher(self, 'cmd_vel')
         self._active = ros.publisher(self, 'policy/active')
         loaded = self.create_guard_condition(self._swap)
@@ -86,8 +86,7 @@ class InferenceNode(Node):
     def _say(self, command: DriveCommand, stamp: Time) -> None:
         frame_id = contract.topic('cmd_vel').frame
         self._commands.publish(twist_message(command, self._car.wheelbase_m, stamp, frame_id))
-        self._rate.note(time.monotonic())
-        self._image_age_s.note(self._now() - ros.to_seconds(stamp))
+        self._flow.note(time.monotonic(), self._now() - ros.to_seconds(stamp))
 
     def _on_scan(self, message: LaserScan) -> None:
         try:
@@ -127,9 +126,7 @@ class InferenceNode(Node):
             level, message = Level.WARN, 'no camera image: the camera has stalled'
         return Report(level=level, message=message, values={
             'policy_sha256': policy.bundle.sha256 if policy else '',
-            'commands_hz': self._rate.hz(time.monotonic()),
-            'image_age_p50_s': self._image_age_s.quantile(0.5),
-            'image_age_p99_s': self._image_age_s.quantile(0.99),
+            **self._flow.figures(time.monotonic()),
             'decision_p99_s': self._thinking_s.quantile(0.99), **self._drops.values(),
         })
 

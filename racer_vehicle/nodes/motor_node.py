@@ -22,7 +22,7 @@ from racer_vehicle.nodes.parameters import declare, declare_car, require_setting
 from racer_vehicle.nodes.running import run_node
 from racer_vehicle.signals import NEUTRAL, DriveCommand
 from racer_vehicle.spec import CONTROL_PERIOD_S
-from racer_vehicle.telemetry import Rate, Spread
+from racer_vehicle.telemetry import Flow
 
 WATCHDOG_S: Final = 0.02
 """Between two looks at the deadline, by the steady clock."""
@@ -65,7 +65,7 @@ class MotorNode(Node):
                                enabled=settings.start_enabled,
                                pilot=Pilot.of(autonomous=settings.start_autonomous))
         self._applied, self._driving, self._acted_s = NEUTRAL, Driving.DISABLED, 0.0
-        self._drops, self._rate, self._image_age_s = Drops(self), Rate(), Spread()
+        self._drops, self._flow = Drops(self), Flow()
         self._publisher = ros.publisher(self, 'cmd_vel/applied')
         self._diagnostics = Diagnostics(self, self._report)
         self._actuator = make_actuator(self, settings.driver, declare(self, ActuatorSettings),
@@ -87,9 +87,7 @@ class MotorNode(Node):
 
     def _on_policy(self, message: TwistStamped) -> None:
         stamp_s = ros.to_seconds(message.header.stamp)
-        age_s = self._now() - stamp_s
-        self._offer(Pilot.POLICY, message.twist, stamp_s, age_s)
-        self._image_age_s.note(age_s)
+        self._offer(Pilot.POLICY, message.twist, stamp_s, self._now() - stamp_s)
 
     def _on_operator(self, twist: Twist) -> None:
         # By arrival: the operator's computer has a clock of its own, and no image to wait for.
@@ -98,7 +96,7 @@ class MotorNode(Node):
     def _offer(self, pilot: Pilot, twist: Twist, stamp_s: float, age_s: float) -> None:
         command = command_of(twist, self._applied.steering_rad, self._car.wheelbase_m)
         if self._gate.offer(pilot, command, stamp_s, age_s, self._deadline_now()):
-            self._rate.note(time.monotonic())
+            self._flow.note(time.monotonic(), age_s)
             self._act()
         else:
             self._drops.note(f'command of the {pilot}',
@@ -119,8 +117,7 @@ class MotorNode(Node):
         except DeviceError as error:
             self._gate.fail(str(error))
             applied, driving = NEUTRAL, Driving.FAULT
-        self._acted_s = time.monotonic()
-        self._applied = applied
+        self._acted_s, self._applied = time.monotonic(), applied
         self._publisher.publish(self._message(applied))
         if driving is not self._driving:
             self._driving = driving
@@ -150,9 +147,8 @@ class MotorNode(Node):
     def _report(self) -> Report:
         level = LEVELS.get(self._driving, Level.ERROR)
         return Report(level=level, message=f'{self._driving} {self._gate.fault}'.rstrip(), values={
-            'in_charge': self._gate.pilot, 'commands_hz': self._rate.hz(time.monotonic()),
-            'image_age_p50_s': self._image_age_s.quantile(0.5),
-            'image_age_p99_s': self._image_age_s.quantile(0.99), **self._drops.values(),
+            'in_charge': self._gate.pilot, **self._flow.figures(time.monotonic()),
+            **self._drops.values(),
         })
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 
 from racer_vehicle.errors import ConfigError
-from racer_vehicle.spec import CameraSpec, CarSpec, LidarSpec
+from racer_vehicle.spec import CameraSpec, CarSpec, Dataclass, LidarSpec
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-_Settings = TypeVar('_Settings', bound='DataclassInstance')
+_Settings = TypeVar('_Settings', bound=Dataclass)
 
 _KEY: Final = 'setting'
 
@@ -63,7 +60,7 @@ def setting(default: bool | float | str | tuple[str, ...], meaning: str, *, low:
     return field(default=default, metadata={_KEY: described})
 
 
-def require_settings(owner: DataclassInstance) -> None:
+def require_settings(owner: Dataclass) -> None:
     """Refuse a dataclass of settings with a value that is not allowed; for `__post_init__`.
 
     Raises:

@@ -15,7 +15,7 @@ from racer_vehicle.errors import ConfigError, DeviceError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
 from racer_vehicle.staleness import Freshness
-from racer_vehicle.telemetry import Rate, Spread
+from racer_vehicle.telemetry import Flow
 
 Item = TypeVar('Item', bound=Stamped)
 Given = TypeVar('Given', bound=Stamped, covariant=True)
@@ -49,7 +49,7 @@ class Sensing(Generic[Item]):
         """
         self._sensor, self._publish, self._drops = sensor, publish, drops
         self._now, self._limit_s = ros.ros_clock(node), Freshness(contract.topic(topic)).limit_s
-        self._rate, self._age_s, self._trouble = Rate(), Spread(), 'starting'
+        self._flow, self._trouble = Flow(), 'starting'
         # Devices have threads of their own; the executor's thread does the rest.
         arrived: Any = node.create_guard_condition(self._take)
         Diagnostics(node, self._report)
@@ -64,8 +64,7 @@ class Sensing(Generic[Item]):
             item = self._sensor.read(self._limit_s)
             if item is not None:
                 self._publish(item)
-                self._rate.note(time.monotonic())
-                self._age_s.note(self._now() - item.stamp_s)
+                self._flow.note(time.monotonic(), self._now() - item.stamp_s)
             self._trouble = ''
         except DeviceError as error:
             self._trouble = str(error)
@@ -76,6 +75,5 @@ class Sensing(Generic[Item]):
         self._take()
         return Report(
             level=Level.ERROR if self._trouble else Level.OK, message=self._trouble or 'running',
-            values={'hz': self._rate.hz(time.monotonic()), 'age_p50_s': self._age_s.quantile(0.5),
-                    'age_p99_s': self._age_s.quantile(0.99), **self._drops.values()},
+            values={**self._flow.figures(time.monotonic()), **self._drops.values()},
         )

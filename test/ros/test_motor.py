@@ -161,8 +161,8 @@ def test_diagnostics_tell_state_age_and_drops(graph):
     assert (status.level, status.name) == (DiagnosticStatus.OK, 'motor')
     assert 'driving' in status.message
     assert figures['in_charge'] == 'policy'
-    assert float(figures['commands_hz']) > 0.0
-    assert 0.0 <= float(figures['image_age_p99_s']) < 0.2
+    assert float(figures['hz']) > 0.0
+    assert 0.0 <= float(figures['age_p99_s']) < 0.2
 
 
 def test_parameters_out_of_range_are_refused_by_name(graph):

@@ -78,6 +78,12 @@ def test_a_command_from_a_little_ahead_gets_no_more_time():
     assert decided(the_gate, 100.0 + LIMIT_S * 1.01) == (NEUTRAL, Driving.STALE)
 
 
+def test_a_clock_that_begins_anew_ends_the_command_of_the_old_time():
+    the_gate = gate()
+    offered(the_gate, now_s=100.0)
+    assert decided(the_gate, 1.0) == (NEUTRAL, Driving.STALE)
+
+
 def test_only_the_pilot_in_charge_counts():
     the_gate = gate(pilot=Pilot.of(autonomous=False))
     assert not offered(the_gate)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from racer_vehicle.telemetry import WINDOW, Rate, Spread
+from racer_vehicle.telemetry import WINDOW, Flow, Rate, Spread
 
 
 def test_a_steady_rate_is_told():
@@ -49,3 +49,10 @@ def test_old_values_are_forgotten():
     for _ in range(WINDOW):
         spread.note(1.0)
     assert spread.quantile(1.0) == 1.0
+
+
+def test_a_flow_tells_how_often_and_how_old():
+    flow = Flow()
+    for tick in range(101):
+        flow.note(tick * 0.1, 0.001 * tick)
+    assert flow.figures(10.0) == pytest.approx({'hz': 10.0, 'age_p50_s': 0.05, 'age_p99_s': 0.099})
