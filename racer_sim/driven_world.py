@@ -109,10 +109,16 @@ class DrivenWorld:
         self._simulator.move(commands)
         self.time_ns += PERIOD_NS
 
-    def lift(self, car: int, pose: Pose) -> None:
-        """Put a car anywhere, at rest; this takes a moment on the clock, see `LIFT_NS`."""
+    def lift(self, car: int, pose: Pose, *, takes_time: bool) -> None:
+        """Put a car anywhere, at rest.
+
+        Args:
+            car: Which.
+            pose: Where.
+            takes_time: A moment on the clock, see `LIFT_NS`, so that it can be seen there at once.
+        """
         self._set_pose(car, pose)
-        self.time_ns += self._lift_ns
+        self.time_ns += self._lift_ns if takes_time else 0
 
     def start_of(self, car: int) -> Pose:
         """A car's place on the starting grid."""

@@ -71,8 +71,12 @@ class Pace(Protocol):
         """
         ...
 
-    def forget(self, car: int) -> None:
-        """A car was lifted: what it was told does not count any more."""
+    def forget(self, car: int) -> bool:
+        """A car is lifted: what it was told does not count any more.
+
+        Returns:
+            Whether time has to go on for it to see where it is: it stands still meanwhile.
+        """
         ...
 
     def overdue(self, now_s: float) -> tuple[int, ...]:
@@ -120,9 +124,10 @@ class LockStep:
         """As of the protocol."""
         return as_array([command or NEUTRAL for command in self._commands]), None
 
-    def forget(self, car: int) -> None:
+    def forget(self, car: int) -> bool:
         """As of the protocol."""
         self._commands[car] = None
+        return True
 
     def overdue(self, now_s: float) -> tuple[int, ...]:
         """As of the protocol."""
@@ -173,9 +178,10 @@ class RealTime:
         commands[after_s < -COMMAND_STALE_S] = NEUTRAL.steering_rad, NEUTRAL.speed_mps
         return commands, np.clip(after_s, 0.0, CONTROL_PERIOD_S)
 
-    def forget(self, car: int) -> None:
+    def forget(self, car: int) -> bool:
         """As of the protocol."""
         self._commands[car] = NEUTRAL
+        return False
 
     def overdue(self, now_s: float) -> tuple[int, ...]:
         """As of the protocol: what is lost is lost."""

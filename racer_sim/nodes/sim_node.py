@@ -74,9 +74,10 @@ class SimNode(Node):
         self._show(range(len(self._cars)))
 
     def _on_place(self, car: int, pose: Pose) -> None:
-        self._world.lift(car, pose)
-        self._pace.forget(car)
-        self._show((car,))
+        stands_still = self._pace.forget(car)
+        self._world.lift(car, pose, takes_time=stands_still)
+        if stands_still:
+            self._show((car,))
 
     def _show(self, cars: Iterable[int]) -> None:
         stamp_ns, stamp_s = self._world.time_ns, self._say_clock()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Final
 
 from geometry_msgs.msg import TransformStamped, Vector3
 from rclpy.node import Node
@@ -48,17 +48,20 @@ def transforms(node: Node, namespace: str, car: CarSpec) -> Say | None:
     description = node.create_publisher(String, f'{prefix}robot_description', latched)
     description.publish(String(data=robot_description(car)))
     static = node.create_publisher(TFMessage, f'{prefix}tf_static', latched)
-    static.publish(TFMessage(transforms=_static(car)))
+    static.publish(TFMessage(transforms=mount_transforms(car)))
     moving = node.create_publisher(TFMessage, f'{prefix}tf', QoSProfile(depth=100))
-    return lambda motion, stamp_s: moving.publish(TFMessage(transforms=[_of(motion, stamp_s)]))
+    return lambda motion, stamp_s: moving.publish(
+        TFMessage(transforms=[car_transform(motion, stamp_s)]))
 
 
-def _static(car: CarSpec) -> list[Any]:
+def mount_transforms(car: CarSpec) -> list[TransformStamped]:
+    """How camera and lidar sit on the car."""
     return [_transform(mount.parent, mount.child, 0.0, mount.xyz_m, mount.rpy_rad)
             for mount in mounts(car)]
 
 
-def _of(motion: Motion, stamp_s: float) -> Any:
+def car_transform(motion: Motion, stamp_s: float) -> TransformStamped:
+    """Where the car is in the map."""
     pose = motion.pose
     return _transform(MAP_FRAME, BASE_FRAME, stamp_s, (pose.x_m, pose.y_m, 0.0),
                       (0.0, 0.0, pose.yaw_rad))

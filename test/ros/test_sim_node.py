@@ -163,6 +163,16 @@ def test_a_car_can_be_lifted_anywhere_and_reset(graph):
     driver.drive(1)
 
 
+def test_in_real_time_lifting_does_not_hurry_the_clock(graph):
+    graph.add(SimNode, mode='realtime')
+    driver = Driver(graph).connect()
+    first = stamp_ns(driver.images[-1])
+    for number in range(5):
+        driver.place(0.5 * number, -3.0)
+        graph.until(lambda x_m=0.5 * number: position(driver.odom)[0] == x_m, 'it is there')
+    assert (stamp_ns(driver.images[-1]) - first) % PERIOD_NS == 0
+
+
 @pytest.mark.parametrize(('x_m', 'frame'), [(math.nan, 'map'), (1.0, 'base_link')])
 def test_a_place_that_makes_no_sense_is_dropped(graph, x_m, frame):
     graph.add(SimNode)

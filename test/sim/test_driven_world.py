@@ -55,7 +55,9 @@ def test_it_moves_like_the_simulator_that_trains():
 def test_the_clock_counts_periods_and_lifts(cars, lift_ns):
     driven = world(cars)
     drive(driven, 3, 0.0, 1.0)
-    driven.lift(0, Pose(1.0, 2.0, 0.5))
+    driven.lift(0, Pose(1.0, 2.0, 0.5), takes_time=True)
+    assert driven.time_ns == START_NS + 3 * PERIOD_NS + lift_ns
+    driven.lift(0, Pose(1.0, 2.0, 0.5), takes_time=False)
     assert driven.time_ns == START_NS + 3 * PERIOD_NS + lift_ns
 
 
@@ -63,13 +65,13 @@ def test_a_lifted_car_stands_where_it_was_put_and_sees_from_there():
     driven = world()
     drive(driven, 10, 0.0, 2.0)
     image, pose = driven.images(), Pose(1.0, 2.0, -3.0)
-    driven.lift(0, pose)
+    driven.lift(0, pose, takes_time=True)
     motion = driven.motion(0)
     assert motion.pose.distance_m(pose) == 0.0
     assert motion.pose.yaw_rad == pytest.approx(-3.0)
     assert (motion.vx_mps, motion.yaw_rate_radps) == (0.0, 0.0)
     assert not np.array_equal(driven.images(), image)
-    driven.lift(0, driven.start_of(0))
+    driven.lift(0, driven.start_of(0), takes_time=True)
     assert driven.motion(0).pose.distance_m(grid_pose(driven.course, 0.0, 0)) == 0.0
 
 
@@ -79,8 +81,8 @@ def test_cars_start_on_a_grid_and_see_each_other():
     assert min(at[i].distance_m(at[j]) for i, j in ((0, 1), (0, 2), (1, 2))) > CAR.length_m
     assert three.course.track.is_on_surface([(pose.x_m, pose.y_m) for pose in at]).all()
     third = three.images()[2]
-    three.lift(0, Pose(50.0, 50.0, 0.0))
-    three.lift(1, Pose(60.0, 50.0, 0.0))
+    three.lift(0, Pose(50.0, 50.0, 0.0), takes_time=True)
+    three.lift(1, Pose(60.0, 50.0, 0.0), takes_time=True)
     assert not np.array_equal(three.images()[2], third)
 
 

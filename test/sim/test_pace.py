@@ -60,7 +60,7 @@ def test_offering_the_same_image_again_keeps_a_command_that_came(pace):
 
 def test_a_lifted_car_must_be_commanded_on_what_it_sees_now(pace):
     pace.accept(0, LEFT, 0, 100.1)
-    pace.forget(0)
+    assert pace.forget(0), 'it must be shown where it is, or nothing goes on'
     pace.offer(0, 1_000_000, now_s=100.1)
     assert not pace.accept(1, RIGHT, 0, 100.1)
     assert pace.accept(0, LEFT, 1_000_000, 100.1)
@@ -112,7 +112,7 @@ def test_a_late_tick_does_not_stretch_the_period():
 def test_a_lifted_car_stands_until_it_is_told_again():
     pace = real_time()
     pace.accept(0, LEFT, 0, 10.01)
-    pace.forget(0)
+    assert not pace.forget(0)
     pace.tick(10.066)
     assert pace.commands()[0].tolist() == [[0.0, 0.0]]
 
