@@ -20,11 +20,16 @@ from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Drops
 from racer_vehicle.nodes.messages import frame_of, scan_of, twist_message
 from racer_vehicle.observation import ObservationSpec, rgb_to_luma
-from racer_vehicle.signals import DriveCommand
+from racer_vehicle.signals import NEUTRAL, DriveCommand
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
 
 SAME_MOMENT_S: Final = CONTROL_PERIOD_S / 2.0
 """Image and ground truth further apart belong to different periods."""
+
+STANDS_WITHIN_M: Final = 0.05
+"""How near to where it was put a car must be seen."""
+
+AT_REST_MPS: Final = 0.1
 
 
 class CarLink:
@@ -67,7 +72,7 @@ class CarLink:
     @property
     def has_news(self) -> bool:
         """Whether sensors and ground truth of one moment, not yet acted on, are there."""
-        return (self.image_s > self._used_s
+        return (self.image_s > self._used_s + SAME_MOMENT_S
                 and self._truth_s >= self.image_s - SAME_MOMENT_S
                 and self._scan_s >= self.image_s - contract.LIDAR_STALE_S)
 
@@ -84,15 +89,26 @@ class CarLink:
             contract.topic('cmd_vel').frame))
 
     def place(self, pose: Pose) -> None:
-        """Lift the car to a pose; what was seen until now is of another place."""
+        """Lift the car to a pose, neutral; nothing that was seen until now is of there."""
+        if math.isfinite(self.image_s):
+            # Or, in real time, it would drive on as it was told last.
+            self.command(NEUTRAL)
+        self._command = None
+        self.truth['x_m'] = math.nan
         now_s, frame_id = ros.ros_clock(self._node)(), contract.topic('sim/place').frame
         self._places.publish(stamped_pose(pose, now_s, frame_id))
-        self._command = None
 
-    def stands_at(self, pose: Pose, within_m: float) -> bool:
-        """Whether the newest ground truth shows the car at a place, and an image shows it too."""
-        here = Pose(float(self.truth['x_m']), float(self.truth['y_m']), 0.0)
-        return here.distance_m(pose) <= within_m and self.image_s >= self._truth_s
+    def stands_at(self, pose: Pose) -> bool:
+        """Whether the newest ground truth, since `place`, shows the car at rest at a place."""
+        x_m, y_m, vx_mps, vy_mps = (
+            float(self.truth[key]) for key in ('x_m', 'y_m', 'vx_mps', 'vy_mps'))
+        return (math.hypot(x_m - pose.x_m, y_m - pose.y_m) <= STANDS_WITHIN_M
+                and math.hypot(vx_mps, vy_mps) <= AT_REST_MPS)
+
+    @property
+    def shows_truth(self) -> bool:
+        """Whether the newest image is not older than the newest ground truth."""
+        return self.image_s >= self._truth_s
 
     def _on_image(self, message: Image) -> None:
         try:
@@ -105,8 +121,9 @@ class CarLink:
             self._drops.note('image', str(error))
             return
         self.planes, self.image_s = planes, frame.stamp_s
-        if frame.stamp_s == self._used_s and self._command is not None:
-            # Shown again, so the command on it was lost.
+        if self._command is not None and frame.stamp_s <= self._used_s + SAME_MOMENT_S:
+            # Shown again, because the command was lost or somebody else lifted the car.
+            self._used_s = frame.stamp_s
             self._send()
 
     def _on_scan(self, message: LaserScan) -> None:

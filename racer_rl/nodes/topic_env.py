@@ -7,7 +7,6 @@ cars as well: only moving, placing and looking are other. They drive wherever th
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -19,14 +18,10 @@ from rclpy.executors import Executor
 from racer_rl.nodes.calls import spin_until
 from racer_rl.nodes.car_link import CarLink
 from racer_sim.courses import Course
-from racer_sim.placement import locate
 from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.starting_grid import Pose
 from racer_vehicle.signals import DriveCommand
 from racer_vehicle.spec import CarSpec
-
-STANDS_WITHIN_M: Final = 0.05
-"""How near to where it was put a car must be seen."""
 
 ASK_AGAIN_S: Final = 1.0
 """After so long a car that was not put where it should be is asked for again."""
@@ -94,22 +89,22 @@ class TopicSimulator(Simulator):
         """Put cars where they belong and wait until they are seen there."""
         if not self._placed:
             return
-        placed = {self._links[index]: pose for index, pose in self._placed.items()}
+        placed = [(self._links[index], pose) for index, pose in self._placed.items()]
         self._placed.clear()
-        asked_s = -math.inf
+        for link, pose in placed:
+            link.place(pose)
+        asked_s = time.monotonic()
 
-        def stands(link: CarLink) -> bool:
+        def all_stand(link: CarLink) -> bool:
             nonlocal asked_s
-            waiting = [(each, pose) for each, pose in placed.items()
-                       if not each.stands_at(pose, STANDS_WITHIN_M)]
-            if waiting and time.monotonic() - asked_s >= ASK_AGAIN_S:
+            away = [each for each in placed if not each[0].stands_at(each[1])]
+            if away and time.monotonic() - asked_s >= ASK_AGAIN_S:
                 asked_s = time.monotonic()
-                for each, pose in waiting:
+                for each, pose in away:
                     each.place(pose)
-            return link not in placed or link.stands_at(placed[link], STANDS_WITHIN_M)
+            return not away and link.shows_truth
 
-        self._wait('an image from where the car was put', stands)
-        locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
+        self._wait('an image from where the car was put', all_stand)
 
     def _wait(self, what: str, done: Callable[[CarLink], bool]) -> None:
         """Serve the topics until something is true of every car."""
