@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
@@ -28,7 +29,7 @@ from racer_vehicle.nodes.running import run_node
 
 DRAWN_S: Final = 1.0 / (contract.topic('race/markers').rate_hz or 1.0)
 SHARE: Final = 'start_share'
-"""The one parameter that may change while the node runs; the next reset goes by it."""
+"""The one parameter that may change while the node runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,9 @@ class RaceControlNode(Node):
         """
         super().__init__('race_control', **options)
         settings, self._car = declare(self, RaceSettings), declare_car(self)
-        self.declare_parameter(SHARE, 0.0)
+        self.declare_parameter(SHARE, 0.0, ParameterDescriptor(
+            description='of the lap, where a reset puts the car; the next one goes by it',
+            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=1.0)]))
         course = one_course(settings.track, settings.direction)
         self._watch = RaceWatch(course, settings.rules, self._car)
         self._track_markers, self._pose = track_markers(course.track), Pose(0.0, 0.0, 0.0)
@@ -107,8 +110,7 @@ class RaceControlNode(Node):
             self._place(self._watch.begin_at(pose))
 
     def _on_reset(self, request: Any, response: Any) -> Any:
-        share = self.get_parameter(SHARE).value
-        self._place(self._watch.begin(share % 1.0, self._grid_place))
+        self._place(self._watch.begin(self.get_parameter(SHARE).value, self._grid_place))
         response.success, response.message = True, f'run {self._watch.state.run} is prepared'
         return response
 

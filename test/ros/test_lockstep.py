@@ -38,7 +38,7 @@ class Pursuit:
     """Takes the place of the inference node: an image in, a command out."""
 
     def __init__(self, graph, track):
-        self.graph, self.track, self.driving = graph, track, True
+        self.graph, self.track, self.driving, self.steer = graph, track, True, pursue
         self.odometry = {}
         ros.subscription(graph.probe, 'sim/odom', self._note)
         ros.subscription(graph.probe, 'camera/image_raw', self._decide)
@@ -56,7 +56,7 @@ class Pursuit:
         if truth is None or not self.driving:  # late: the simulator offers both again
             return
         self.poses.append(truth)
-        self.commands.publish(twist_message(pursue(self.track, *truth), CAR.wheelbase_m,
+        self.commands.publish(twist_message(self.steer(self.track, *truth), CAR.wheelbase_m,
                                             image.header.stamp, 'base_link'))
 
 
@@ -116,3 +116,26 @@ def test_a_silent_policy_stands_still_in_time_and_a_reset_begins_anew(race):
     race.until(lambda: state().status == 'in_progress' and state().progress_percent > 10.0,
                'it drives again')
     assert state().laps == 0
+
+
+def test_a_car_that_leaves_the_track_is_held_and_put_back(graph):
+    graph.add(SimNode, track=TRACK)
+    graph.add(RaceControlNode, track=TRACK, resets=2, use_sim_time=True)
+    graph.add(CameraNode, driver='simulated', use_sim_time=True)
+    graph.add(MotorNode, driver='simulated', start_enabled=True, use_sim_time=True)
+    states, track = graph.listen('race/state'), world().course.track
+    pursuit = Pursuit(graph, track)
+
+    def state():
+        return RaceState.from_json(states[-1].data)
+
+    graph.until(lambda: states and state().progress_percent > 10.0, 'it drives')
+    pursuit.steer = lambda *_: DriveCommand(steering_rad=0.0, speed_mps=2.0)
+    graph.until(lambda: state().status == 'pause', 'it leaves the track')
+    left_at = state()
+    pursuit.steer = pursue
+    graph.until(lambda: state().status == 'in_progress'
+                and state().progress_percent > left_at.progress_percent + 10.0, 'it goes on')
+    assert state().run == left_at.run
+    assert state().incidents == 1
+    assert state().time_s >= left_at.time_s + 2.0 - CONTROL_PERIOD_S, 'the penalty is served'

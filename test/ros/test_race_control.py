@@ -1,15 +1,17 @@
 """Race control on the graph, with a car that is carried round the track by hand."""
 
 import math
+from dataclasses import fields
 
 import pytest
+import yaml
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from racer_sim.nodes.race_control_node import RaceControlNode
+from racer_sim.nodes.race_control_node import RaceControlNode, RaceSettings
 from racer_sim.race_watch import RaceState
 from racer_sim.starting_grid import one_course
 from racer_vehicle import contract
@@ -160,6 +162,13 @@ def test_ground_truth_in_another_frame_is_dropped_and_counted(graph):
     graph.until(lambda: any(value.key == 'dropped sim/odom' for message in said
                             for status in message.status for value in status.values),
                 'the drop is counted')
+
+
+def test_the_yaml_file_names_every_setting_with_its_default(repository):
+    text = (repository / 'config' / 'race_control.yaml').read_text('utf-8')
+    defaults = {item.name: getattr(RaceSettings(), item.name) for item in fields(RaceSettings)}
+    expected = defaults | {'start_share': 0.0}
+    assert yaml.safe_load(text)['/**']['ros__parameters'] == expected
 
 
 @pytest.mark.parametrize(('parameters', 'said'), [

@@ -1,12 +1,15 @@
 """The embedded simulator on the graph: lock-step, real time, placing, several cars."""
 
 import math
+from dataclasses import fields
 
 import pytest
+import yaml
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_srvs.srv import Trigger
 
 from racer_sim.nodes.sim_node import SimNode
+from racer_sim.nodes.sim_settings import SimSettings
 from racer_vehicle import contract
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.nodes import ros
@@ -222,6 +225,14 @@ def test_two_cars_in_one_world_wait_for_each_other(graph):
     graph.until(lambda: position(blue.odom) == (0.0, 0.0), 'blue is lifted')
     assert stamp_ns(red.odom) == first + PERIOD_NS, 'red is left alone'
     red.tell(1.0), blue.drive(1)
+
+
+def test_the_yaml_file_names_every_setting_with_its_default(repository):
+    text = (repository / 'config' / 'sim.yaml').read_text('utf-8')
+    expected = {item.name: getattr(SimSettings(), item.name) for item in fields(SimSettings)}
+    written = yaml.safe_load(text)['/**']['ros__parameters']
+    assert {name: tuple(value) if isinstance(value, list) else value
+            for name, value in written.items()} == expected
 
 
 @pytest.mark.parametrize(('parameters', 'said'), [
