@@ -10,16 +10,10 @@ from typing import Final
 from rclpy.node import Node
 
 from racer_vehicle.calibration import Calibration
+from racer_vehicle.drivers.deadman import GuardedOutput, output_of
 from racer_vehicle.drivers.fake import FakeActuator, fake_camera, fake_lidar
-from racer_vehicle.drivers.pca9685 import LinuxI2c, Pca9685
 from racer_vehicle.drivers.protocols import Actuator, Camera, Lidar
-from racer_vehicle.drivers.pulses import (
-    STEERING_CHANNEL,
-    THROTTLE_CHANNEL,
-    PulseActuator,
-    PulseOutput,
-)
-from racer_vehicle.drivers.pwm import SysfsPwm
+from racer_vehicle.drivers.pulses import STEERING_CHANNEL, THROTTLE_CHANNEL, PulseActuator
 from racer_vehicle.drivers.rplidar import RplidarSettings, rplidar
 from racer_vehicle.drivers.v4l2 import V4l2Settings, v4l2_camera
 from racer_vehicle.nodes import ros
@@ -135,14 +129,14 @@ def make_actuator(node: Node, driver: str, settings: ActuatorSettings, car: CarS
         case 'fake':
             return FakeActuator()
         case 'pca9685':
-            bus = LinuxI2c(Path(settings.i2c_bus), settings.i2c_address)
-            return _pulses(Pca9685(bus), settings)
+            return _pulses(settings, 'pca9685', settings.i2c_bus, hex(settings.i2c_address))
         case _:
-            return _pulses(SysfsPwm(Path(settings.pwm_chip)), settings)
+            return _pulses(settings, 'pwm', settings.pwm_chip)
 
 
-def _pulses(output: PulseOutput, settings: ActuatorSettings) -> PulseActuator:
+def _pulses(settings: ActuatorSettings, *device: str) -> PulseActuator:
     path = settings.calibration
     calibration = Calibration.read(Path(path)) if path else Calibration()
+    output = GuardedOutput(output_of(device), device)
     return PulseActuator(output, calibration, settings.throttle_channel,
                          settings.steering_channel)

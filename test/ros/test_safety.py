@@ -312,6 +312,25 @@ class TestEveryWayOutIsNeutral:
         assert motor.wait() == status
         assert chip.pulses_ns == STANDS
 
+    def test_killed(self, graph, chip):
+        motor, _ = self.driving(graph, chip)
+        motor.send(signal.SIGKILL)
+        self.stands_in_time(chip)
+
+    def test_hung(self, graph, chip):
+        motor, policy = self.driving(graph, chip)
+        motor.send(signal.SIGSTOP)
+        self.stands_in_time(chip)
+        motor.send(signal.SIGCONT)
+        graph.until(lambda: policy.send() or graph.spin_for(0.03) or chip.pulses_ns == DRIVES,
+                    'the car drives again')
+
+    def stands_in_time(self, chip):
+        end_s = time.monotonic() + KILL_S + SLACK_S
+        while chip.pulses_ns != STANDS:
+            assert time.monotonic() < end_s, 'the pulses are not neutral in time'
+            time.sleep(0.001)
+
     def test_a_device_that_fails_and_comes_back_waits_to_be_enabled(self, graph, chip):
         _, policy = self.driving(graph, chip)
         steering, hidden = (chip.folder / name for name in ('pwm1', 'gone'))
