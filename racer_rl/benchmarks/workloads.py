@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from racer_rl.envs.batch import RaceBatch
 from racer_rl.envs.build import RaceSetup, build_batch, build_simulator
 from racer_rl.envs.vector import RaceVecEnv
-from racer_rl.reward.library import resolve_reward
+from racer_rl.reward.library import find_reward
+from racer_rl.reward.paymaster import Paymaster
 from racer_rl.training.networks import FAST, SHALLOW
 from racer_sim.simulator import Simulator
 from racer_vehicle.action import ContinuousActions
@@ -95,8 +96,8 @@ def _camera(
 ) -> tuple[Simulator, Advance]:
     setup = RaceSetup(track=track, network=SHALLOW.name)
     simulator = build_simulator(setup, cars=cars, seed=seed)
-    paid = resolve_reward(reward) if reward else None
-    batch = RaceBatch(simulator, setup.observation, setup.actions, paid)
+    paymaster = Paymaster(find_reward(reward), simulator) if reward else None
+    batch = RaceBatch(simulator, setup.observation, setup.actions, paymaster)
     batch.reset()
 
     def advance(outputs: NDArray[np.float64]) -> int:

@@ -26,8 +26,8 @@ train_app = typer.Typer(add_completion=False)
 DEFAULT_TIME = '10m'
 EXIT_INTERRUPTED = 130
 _KEPT_BY_RESUME = frozenset({
-    'track', 'direction', 'reward', 'algorithm', 'network', 'metadata', 'hyperparameters',
-    'max_speed', 'seed',
+    'track', 'direction', 'reward', 'compat', 'algorithm', 'network', 'metadata',
+    'hyperparameters', 'max_speed', 'seed',
 })
 _IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
 
@@ -45,6 +45,13 @@ def train(
         str,
         typer.Option(help='Python file with reward_function(params), or an included one by name.'),
     ] = 'progress',
+    compat: Annotated[
+        bool,
+        typer.Option(
+            '--compat',
+            help="Show the reward DeepRacer's old values: speed and steering as commanded.",
+        ),
+    ] = False,
     algorithm: Annotated[str, typer.Option(help='ppo or sac.')] = 'ppo',
     network: Annotated[
         str, typer.Option(help="FAST, or one of DeepRacer's three by name.")
@@ -108,6 +115,7 @@ def train(
                 context, _IN_METADATA, '--metadata is given and says the same; leave one out.'
             )
         setup = _setup(track, direction, reward, network, metadata, max_speed)
+        setup = replace(setup, compat=compat)
         plan = _new_plan(setup, _algorithm(algorithm, metadata), hyperparameters, seed, limits)
     _run(folder, plan, resume=resume, as_json=as_json)
 

@@ -13,8 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from racer_rl.reward.loading import RewardFunction
-from racer_rl.reward.params import ParamsBuilder
+from racer_rl.reward.paymaster import Paymaster
 from racer_sim.rules import Lap, Status
 from racer_sim.simulator import PRIVILEGED_SIZE, Simulator
 from racer_vehicle.action import ActionSpec, DiscreteActions
@@ -88,28 +87,31 @@ class RaceBatch:
     """N cars with a policy's view of them."""
 
     def __init__(self, simulator: Simulator, observation: ObservationSpec, action: ActionSpec,
-                 reward: RewardFunction | None) -> None:
+                 paymaster: Paymaster | None) -> None:
         """Join a simulator and the car's codecs.
 
         Args:
             simulator: Its cameras must match `observation`.
             observation: Sensors to policy input.
             action: Policy output to command.
-            reward: A person's function, of which every car gets an instance with globals of its
-                own; None pays nothing (evaluation).
+            paymaster: Pays the simulator's cars; None pays nothing (evaluation).
         """
         self.simulator, self.observation, self.action = simulator, observation, action
         self.observation_space = observation_space(observation)
         self.action_space = action_space(action)
-        cars = range(simulator.config.cars)
-        self._rewards = [reward.fresh().reward_of for _ in cars] if reward else []
-        self._params = ParamsBuilder(simulator)
+        self._paymaster = paymaster
+        self._images: NDArray[np.uint8] | None = None
         self._stack = FrameStack(observation.stack)
         self._returns = np.zeros(simulator.config.cars)
 
     def reset(self, cars: NDArray[np.int64] | None = None) -> None:
         """Begin new episodes by the simulator's start policy; then call `observe`."""
+        began = self.simulator.episodes
         self.simulator.reset(cars)
+        self._images = None
+        if self._paymaster is not None:
+            chosen = np.arange(len(self._returns)) if cars is None else cars
+            self._paymaster.begin(chosen, began + 1 + np.arange(len(chosen)))
         self._returns[slice(None) if cars is None else cars] = 0.0
 
     def step(self, policy_output: NDArray[Any]) -> Step:
@@ -129,11 +131,17 @@ class RaceBatch:
         endings = tuple(self._ending(int(car)) for car in np.flatnonzero(verdict.ended))
         return Step(rewards, verdict.ended & ~truncated, truncated, endings, verdict.laps)
 
+    def close(self) -> None:
+        """End the process of the reward function; a second time does nothing."""
+        if self._paymaster is not None:
+            self._paymaster.close()
+
     def _pay(self) -> NDArray[np.float32]:
-        if not self._rewards:
+        if self._paymaster is None:
             return np.zeros(len(self._returns), dtype=np.float32)
-        pairs = zip(self._rewards, self._params.build(), strict=True)
-        return np.array([reward_of(params) for reward_of, params in pairs], dtype=np.float32)
+        self._paymaster.ask()
+        self._images = self.simulator.images()  # drawn while the reward's process computes
+        return self._paymaster.answer().astype(np.float32)
 
     def _ending(self, car: int) -> Ending:
         race = self.simulator.control.race[car]
@@ -150,13 +158,19 @@ class RaceBatch:
         Returns:
             New arrays of `observation_space`, with a leading N.
         """
-        encoded = self.observation.encode_camera(self.simulator.images())
+        images = self._images_now()
+        self._images = None
+        encoded = self.observation.encode_camera(images)
         return self._with_the_rest(self._stack.push(encoded, fresh))
 
     def peek(self) -> Observation:
         """What `observe` would return for running episodes, without counting as a frame."""
-        encoded = self.observation.encode_camera(self.simulator.images())
+        encoded = self.observation.encode_camera(self._images_now())
         return self._with_the_rest(self._stack.peek(encoded))
+
+    def _images_now(self) -> NDArray[np.uint8]:
+        """What the cameras see, drawn anew unless nothing has moved since it was drawn."""
+        return self.simulator.images() if self._images is None else self._images
 
     def _with_the_rest(self, camera: NDArray[np.uint8]) -> Observation:
         observation: Observation = {'camera': camera, 'privileged': self.simulator.privileged()}

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from racer_rl.envs.batch import RaceBatch
-from racer_rl.reward.library import DEFAULT_REWARD, resolve_reward
-from racer_rl.reward.loading import RewardFunction
+from racer_rl.reward.library import DEFAULT_REWARD, find_reward
+from racer_rl.reward.loading import RewardFile
+from racer_rl.reward.log import RewardLog
+from racer_rl.reward.paymaster import Paymaster
 from racer_rl.training.networks import FAST, find_network
 from racer_sim.courses import courses_of
 from racer_sim.rules import RaceRules
@@ -28,6 +30,7 @@ class RaceSetup:
         track: Name in the track library or a file; several names for a run on several tracks.
         direction: `forward` as drawn, `reverse`, or `both`.
         reward: Name of an included reward function or a path.
+        compat: Whether the reward sees what DeepRacer's simulator told it; see `ParamsBuilder`.
         actions: What the policy may ask for.
         sensors: Exactly one camera, at most one lidar.
         lidar: Settings of DISCRETIZED_SECTOR_LIDAR.
@@ -42,6 +45,7 @@ class RaceSetup:
     track: str | tuple[str, ...] = 'oval'
     direction: str = 'forward'
     reward: str = DEFAULT_REWARD
+    compat: bool = False
     actions: ActionSpec = field(default_factory=ContinuousActions)
     sensors: tuple[Sensor, ...] = (Sensor.FRONT_FACING_CAMERA,)
     lidar: LidarConfig = field(default_factory=LidarConfig)
@@ -95,21 +99,23 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int,
     return Simulator(courses, setup.car, config, seed)
 
 
-def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFunction | None = None,
-                simulator: Simulator | None = None) -> RaceBatch:
+def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFile | None = None,
+                simulator: Simulator | None = None, log: RewardLog | None = None) -> RaceBatch:
     """Cars that a learner can drive and is paid for.
 
     Args:
         setup: What to race.
         cars: How many cars side by side.
         seed: Of everything random.
-        reward: A loaded function instead of the one the setup names.
+        reward: A file instead of the one the setup names.
         simulator: One of so many cars on the setup's tracks instead of an embedded one.
+        log: Where the reward prints to; standard error by default.
 
     Raises:
         RewardError: The reward function does not load.
         ConfigError: Another part of the setup is not usable.
     """
-    paid = reward or resolve_reward(setup.reward)
+    reward = reward or find_reward(setup.reward)
     simulator = simulator or build_simulator(setup, cars=cars, seed=seed)
-    return RaceBatch(simulator, setup.observation, setup.actions, paid)
+    paymaster = Paymaster(reward, simulator, compat=setup.compat, seed=seed, log=log)
+    return RaceBatch(simulator, setup.observation, setup.actions, paymaster)

@@ -47,6 +47,7 @@ class RacerEnv(gymnasium.Env[Observation, Any]):
         """Begin an episode; a seed restarts everything random."""
         super().reset(seed=seed)
         if seed is not None:
+            self._batch.close()
             self._batch = build_batch(self._setup, cars=1, seed=seed)
         self._batch.reset()
         self._running = True
@@ -68,6 +69,10 @@ class RacerEnv(gymnasium.Env[Observation, Any]):
             info = {'episode_status': ending.status.label, 'progress': ending.progress}
         terminated, truncated = bool(step.terminated[0]), bool(step.truncated[0])
         return observation, float(step.rewards[0]), terminated, truncated, info
+
+    def close(self) -> None:
+        """End the process of the reward function."""
+        self._batch.close()
 
     def render(self) -> NDArray[np.uint8] | None:
         """The camera's full image, uint8 (height, width, 3), if `render_mode` is `rgb_array`."""

@@ -66,7 +66,8 @@ class RaceVecEnv(VecEnv):
         return self.batch.observe(ended), step.rewards, ended, infos
 
     def close(self) -> None:
-        """Nothing to release."""
+        """End the process of the reward function."""
+        self.batch.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """The vector environment's own attribute for every car: they share all they have."""

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from racer_rl.reward.loading import RewardFunction, load_reward
+from racer_rl.reward.loading import RewardFile, RewardFunction, read_reward
 from racer_vehicle.errors import UnknownNameError
 
 DEFAULT_REWARD: Final = 'progress'
@@ -19,21 +19,31 @@ def included_rewards() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_FUNCTIONS.glob('[!_]*.py'))}
 
 
-def resolve_reward(name_or_path: str | os.PathLike[str]) -> RewardFunction:
-    """Load a reward function by the name of an included one, or from a file.
+def find_reward(name_or_path: str | os.PathLike[str]) -> RewardFile:
+    """Read a reward function by the name of an included one, or from a file; it is not run.
 
     Args:
         name_or_path: What ends in `.py` or has a folder in it is a file, anything else a name.
 
     Raises:
         UnknownNameError: A name that is not included.
-        RewardError: The file cannot be used.
+        RewardError: The file cannot be read or parsed.
     """
     path = Path(name_or_path)
     if path.suffix == '.py' or len(path.parts) > 1:
-        return load_reward(path)
+        return read_reward(path)
     included = included_rewards()
     if str(path) not in included:
         raise UnknownNameError('reward function', str(path), included,
                                'A file of your own is given by its path, ending in .py.')
-    return load_reward(included[str(path)])
+    return read_reward(included[str(path)])
+
+
+def resolve_reward(name_or_path: str | os.PathLike[str]) -> RewardFunction:
+    """Load a reward function in this process; see `find_reward`.
+
+    Raises:
+        UnknownNameError: A name that is not included.
+        RewardError: The file cannot be used.
+    """
+    return find_reward(name_or_path).load()

@@ -30,22 +30,43 @@ Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RewardFunction:
+class RewardFile:
+    """A reward file that has been read, not run.
+
+    Attributes:
+        path: The file, absolute.
+        source: Its text.
+        sha256: Of its bytes, hexadecimal.
+    """
+
+    path: Path
+    source: str
+    sha256: str
+
+    def load(self) -> RewardFunction:
+        """Run the file in this process, with module globals of its own.
+
+        Raises:
+            RewardError: It cannot be run, or has no `reward_function` of one argument.
+        """
+        return _run(self, _compiled(self.path, self.source))
+
+    def line(self, number: int) -> str:
+        """Text of a line, from 1."""
+        return _text_of(number, self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardFunction(RewardFile):
     """A loaded reward file.
 
     Its module globals are its memory and belong to this object alone: cars that drive at the same
     time each need their own, from `fresh`.
 
     Attributes:
-        path: The file, absolute.
-        source: Its text.
-        sha256: Of its bytes, hexadecimal.
         function: The user's own `reward_function`, unchecked.
     """
 
-    path: Path
-    source: str
-    sha256: str
     function: Callable[[Params], object] = field(repr=False, compare=False)
 
     def reward_of(self, params: Params) -> float:
@@ -73,7 +94,7 @@ class RewardFunction:
 
     def fresh(self) -> RewardFunction:
         """The same source with module globals of its own, as if just loaded."""
-        return _run(self.path, self.source, self.sha256, _compiled(self.path, self.source))
+        return self.load()
 
     def _checked(self, reward: object, params: Params) -> float:
         # bool, int and numpy's scalars count as numbers, as they did for DeepRacer.
@@ -92,20 +113,20 @@ class RewardFunction:
         if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
             near = difflib.get_close_matches(error.args[0], list(params), n=1)
             hint = f' Did you mean params[{near[0]!r}]?' if near else ''
+        elif isinstance(error, MemoryError):
+            hint = ' It asks for more memory than a reward function may have; keep less.'
         return (f'{self.path}:{line}: `{_text_of(line, self.source)}` raised {_named(error)} '
                 f'at {_moment(params)}; correct this line.{hint}')
 
 
-def load_reward(path: str | os.PathLike[str]) -> RewardFunction:
-    """Load a Python file that defines `reward_function(params)`.
-
-    The file runs with fresh globals, under its real path so that tracebacks show its lines.
+def read_reward(path: str | os.PathLike[str]) -> RewardFile:
+    """Read a reward file without running any of it.
 
     Args:
         path: The file.
 
     Raises:
-        RewardError: It cannot be read, parsed or run, or has no such function of one argument.
+        RewardError: It cannot be read or parsed.
     """
     resolved = Path(path).expanduser().resolve()
     try:
@@ -117,8 +138,22 @@ def load_reward(path: str | os.PathLike[str]) -> RewardFunction:
         source = importlib.util.decode_source(content)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise RewardError(f'{resolved}:1: {_named(error)}; save the file as UTF-8.') from error
-    code = _compiled(resolved, source)
-    return _run(resolved, source, hashlib.sha256(content).hexdigest(), code)
+    _compiled(resolved, source)
+    return RewardFile(path=resolved, source=source, sha256=hashlib.sha256(content).hexdigest())
+
+
+def load_reward(path: str | os.PathLike[str]) -> RewardFunction:
+    """Load a Python file that defines `reward_function(params)` in this process.
+
+    The file runs with fresh globals, under its real path so that tracebacks show its lines.
+
+    Args:
+        path: The file.
+
+    Raises:
+        RewardError: It cannot be read, parsed or run, or has no such function of one argument.
+    """
+    return read_reward(path).load()
 
 
 def _compiled(path: Path, source: str) -> CodeType:
@@ -132,8 +167,9 @@ def _compiled(path: Path, source: str) -> CodeType:
         raise RewardError(f'{path}:1: {error}; save the file as plain text.') from error
 
 
-def _run(path: Path, source: str, sha256: str, code: CodeType) -> RewardFunction:
-    module = ModuleType(f'reward_{sha256[:16]}')
+def _run(file: RewardFile, code: CodeType) -> RewardFunction:
+    path, source = file.path, file.source
+    module = ModuleType(f'reward_{file.sha256[:16]}')
     module.__file__ = str(path)
     # Some decorators, dataclass for one, look for their module while it runs.
     sys.modules[module.__name__] = module
@@ -146,7 +182,7 @@ def _run(path: Path, source: str, sha256: str, code: CodeType) -> RewardFunction
     finally:
         del sys.modules[module.__name__]
     function = _entry_point(path, module)
-    return RewardFunction(path=path, source=source, sha256=sha256, function=function)
+    return RewardFunction(path=path, source=source, sha256=file.sha256, function=function)
 
 
 def _entry_point(path: Path, module: ModuleType) -> Callable[[Params], object]:

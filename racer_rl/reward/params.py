@@ -3,17 +3,28 @@
 All 23 documented keys and the four that the old simulator passed without documenting them. Degrees
 and percent live only here. Against the old simulator two faults are mended: `speed` and
 `steering_angle` are what the car does, not what it was told, and `is_reversed` tells the direction
-in which the car really goes round.
+in which the car really goes round. `compat` brings the old values back, for old functions.
+
+Measuring and making dictionaries are apart: `ParamsBuilder` measures a simulator's cars as plain
+numbers, `DictionaryMaker` makes the dictionaries of them, be it in another process.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
-from racer_sim.simulator import Simulator
+if TYPE_CHECKING:  # the process of a reward function has no use for a simulator
+    from racer_sim.simulator import Simulator
+
+TRACKED_POINT_M: Final = 0.14
+"""How far ahead of the car's origin the point was that the old simulator gave as x and y."""
+
+Waypoints = list[tuple[float, float]]
 
 
 class RewardParams(TypedDict):
@@ -79,78 +90,103 @@ class RewardParams(TypedDict):
     sim_time: float
 
 
-class ParamsBuilder:
-    """Builds the dictionaries of a simulator's cars after each step."""
+class Numbers(NamedTuple):
+    """What is measured of N cars and of the objects that they may meet.
 
-    def __init__(self, simulator: Simulator) -> None:
-        """Prepare what does not change: waypoints and standing objects of every course."""
-        self._simulator = simulator
-        self._waypoints = [
-            [(float(x), float(y)) for x, y in (*course.track.centre_m, course.track.centre_m[0])]
-            for course in simulator.courses
-        ]
+    Attributes:
+        cars: float64 (len(CAR), N), rows as `CAR` names them.
+        objects: float64 (len(OBJECT), M), rows as `OBJECT` names them, car by car.
+    """
+
+    cars: NDArray[np.float64]
+    objects: NDArray[np.float64]
+
+
+CAR: Final = (
+    'x', 'y', 'heading', 'lateral', 'wheels', 'is_crashed', 'is_reversed', 'progress', 'steps',
+    'speed', 'steering', 'width', 'length', 'segment', 's_m', 'time_s', 'course', 'behind',
+    'ahead', 'sees',
+)
+"""Of each car: as the dictionary's keys, `lateral` positive left, `wheels` on the track, `segment`
+of the centre line, indices of the objects behind and ahead, whether it sees the one ahead."""
+
+OBJECT: Final = ('car', 'distance', 'heading', 'lateral', 'x', 'y', 'speed')
+"""Of each object: index of the car that may meet it, then as the dictionary's keys."""
+
+
+class ParamsBuilder:
+    """Measures a simulator's cars after each step."""
+
+    def __init__(self, simulator: Simulator, *, compat: bool = False) -> None:
+        """Watch a simulator.
+
+        Args:
+            simulator: Whose cars are paid.
+            compat: As the old simulator told it: commanded speed and steering, x and y of its
+                tracked point, `is_reversed` as the setting, headings of moving objects in radians.
+        """
+        self._simulator, self._compat = simulator, compat
         self._has_objects = bool(simulator.config.boxes) or simulator.config.cars_per_world > 1
+        self._maker = DictionaryMaker(self.waypoints)
+
+    @property
+    def waypoints(self) -> list[Waypoints]:
+        """Of every course, in the direction of travel, closed."""
+        tracks = [course.track for course in self._simulator.courses]
+        return [[(float(x), float(y)) for x, y in (*track.centre_m, track.centre_m[0])]
+                for track in tracks]
 
     def build(self) -> list[RewardParams]:
         """Dictionaries of all cars, in their order."""
-        params = [self._alone(*values) for values in zip(*self._columns(), strict=True)]
-        if self._has_objects:
-            for car, entry in enumerate(params):
-                self._add_objects(car, entry)
-        return params
+        return self._maker.make(self.measure())
 
-    def _columns(self) -> list[list[Any]]:
-        """The arguments of `_alone` for all cars, as Python's types: quicker array by array."""
+    def measure(self) -> Numbers:
+        """Numbers of all cars, new arrays."""
         simulator = self._simulator
         state, places, race = simulator.state, simulator.places, simulator.control.race
-        clockwise = simulator.geometry.clockwise[simulator.course_of] != race['backward']
-        columns = (
+        cars = np.zeros((len(CAR), len(state)))
+        for row, values in enumerate((
             state['x_m'], state['y_m'], np.degrees(state['yaw_rad']), places['lateral_m'],
-            places['wheels_on_track'], simulator.crashed, clockwise,
+            places['wheels_on_track'], simulator.crashed,
+            simulator.geometry.clockwise[simulator.course_of] != race['backward'],
             simulator.control.progress_percent(simulator.length_m), race['steps'],
             np.hypot(state['vx_mps'], state['vy_mps']), np.degrees(state['steering_rad']),
             places['left_m'] + places['right_m'], simulator.length_m, places['segment'],
             places['s_m'], race['time_s'], simulator.course_of,
-        )
-        return [column.tolist() for column in columns]
+        )):
+            cars[row] = values
+        if self._compat:
+            self._as_it_was(cars)
+        met = [self._meet(car, cars) for car in range(len(state))] if self._has_objects else []
+        return Numbers(cars, np.concatenate(met, axis=1) if met else np.zeros((len(OBJECT), 0)))
 
-    def _alone(self, x: float, y: float, heading: float, lateral: float, wheels: int,
-               is_crashed: bool, is_reversed: bool, progress: float, steps: int, speed: float,
-               steering: float, width: float, length: float, segment: int, s_m: float,
-               time_s: float, course: int) -> RewardParams:
-        """Dictionary of a car that meets nobody."""
-        return {
-            'all_wheels_on_track': wheels == 4, 'x': x, 'y': y, 'heading': heading,
-            'distance_from_center': abs(lateral), 'is_left_of_center': lateral > 0.0,
-            'is_offtrack': wheels == 0, 'is_crashed': is_crashed, 'is_reversed': is_reversed,
-            'progress': progress, 'steps': steps, 'speed': speed, 'steering_angle': steering,
-            'track_width': width, 'track_length': length, 'waypoints': self._waypoints[course],
-            'closest_waypoints': [segment, segment + 1], 'closest_objects': [0, 0],
-            'objects_distance': [], 'objects_heading': [], 'objects_left_of_center': [],
-            'objects_location': [], 'objects_speed': [], 'projection_distance': s_m,
-            'object_in_camera': False, 'objects_distance_from_center': [], 'sim_time': time_s,
-        }
+    def _as_it_was(self, cars: NDArray[np.float64]) -> None:
+        """Put in the values that the old simulator passed."""
+        simulator = self._simulator
+        yaw_rad = simulator.state['yaw_rad']
+        cars[CAR.index('x')] += TRACKED_POINT_M * np.cos(yaw_rad)
+        cars[CAR.index('y')] += TRACKED_POINT_M * np.sin(yaw_rad)
+        cars[CAR.index('speed')] = np.abs(simulator.commands[:, 1])
+        cars[CAR.index('steering')] = np.degrees(simulator.commands[:, 0])
+        setting = np.array([course.reverse for course in simulator.courses])
+        cars[CAR.index('is_reversed')] = setting[simulator.course_of]
 
-    def _add_objects(self, car: int, params: RewardParams) -> None:
-        """Describe the boxes and cars that this car may meet."""
+    def _meet(self, car: int, cars: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The objects of one car, (len(OBJECT), K), and in its own column which are nearest."""
         simulator = self._simulator
         bodies, speeds = simulator.other_bodies(car)
         if not bodies.size:
-            return
+            return np.zeros((len(OBJECT), 0))
         track = simulator.courses[simulator.course_of[car]].track
-        x, y = bodies['x_m'], bodies['y_m']
+        x, y, moves = bodies['x_m'], bodies['y_m'], bodies['owner'] >= 0
         at = track.project(np.column_stack((x, y)))
-        params['objects_distance'] = at.s_m.tolist()
-        params['objects_heading'] = np.degrees(np.remainder(
-            bodies['yaw_rad'] + math.pi, math.tau) - math.pi).tolist()
-        params['objects_left_of_center'] = (at.lateral_m > 0.0).tolist()
-        params['objects_distance_from_center'] = np.abs(at.lateral_m).tolist()
-        params['objects_location'] = list(zip(x.tolist(), y.tolist(), strict=True))
-        params['objects_speed'] = speeds.tolist()
-        ahead = np.mod(at.s_m - params['projection_distance'], track.length_m)
-        if len(bodies) > 1:
-            params['closest_objects'] = [int(ahead.argmax()), int(ahead.argmin())]
-        params['object_in_camera'] = self._sees(car, *params['objects_location'][ahead.argmin()])
+        yaw_rad = np.remainder(bodies['yaw_rad'] + math.pi, math.tau) - math.pi
+        heading = np.where(moves, yaw_rad, 0.0) if self._compat else np.degrees(yaw_rad)
+        ahead = np.mod(at.s_m - cars[CAR.index('s_m'), car], track.length_m)
+        nearest = int(ahead.argmin())
+        behind_and_ahead = (int(ahead.argmax()), nearest) if len(bodies) > 1 else (0, 0)
+        cars[-3:, car] = (*behind_and_ahead, self._sees(car, float(x[nearest]), float(y[nearest])))
+        return np.stack((np.full(len(x), float(car)), at.s_m, heading, at.lateral_m, x, y, speeds))
 
     def _sees(self, car: int, x_m: float, y_m: float) -> bool:
         """Whether a place lies between the left and right edge of a car's camera image."""
@@ -159,4 +195,50 @@ class ParamsBuilder:
         dx, dy = x_m - state['x_m'], y_m - state['y_m']
         bearing = math.atan2(cosine * dy - sine * dx - camera.y_m,
                              cosine * dx + sine * dy - camera.x_m)
-        return abs(bearing) < camera.hfov_rad / 2.0
+        return bool(abs(bearing) < camera.hfov_rad / 2.0)
+
+
+class DictionaryMaker:
+    """Makes dictionaries of numbers."""
+
+    def __init__(self, waypoints: Sequence[Waypoints]) -> None:
+        """Remember what every dictionary of a course shares.
+
+        Args:
+            waypoints: Of every course, closed.
+        """
+        self._waypoints = waypoints
+
+    def make(self, numbers: Numbers) -> list[RewardParams]:
+        """Dictionaries of all cars, in their order."""
+        rows: list[list[Any]] = numbers.cars.tolist()  # Python's numbers: quicker row by row
+        params = [self._of_car(*values) for values in zip(*rows, strict=True)]
+        for car, distance, heading, lateral, x, y, speed in numbers.objects.T.tolist():
+            entry = params[int(car)]
+            entry['objects_distance'].append(distance)
+            entry['objects_heading'].append(heading)
+            entry['objects_left_of_center'].append(lateral > 0.0)
+            entry['objects_distance_from_center'].append(abs(lateral))
+            entry['objects_location'].append((x, y))
+            entry['objects_speed'].append(speed)
+        return params
+
+    def _of_car(self, x: float, y: float, heading: float, lateral: float, wheels: float,
+                is_crashed: float, is_reversed: float, progress: float, steps: float,
+                speed: float, steering: float, width: float, length: float, segment: float,
+                s_m: float, time_s: float, course: float, behind: float, ahead: float,
+                sees: float) -> RewardParams:
+        here = int(segment)
+        return {
+            'all_wheels_on_track': wheels == 4.0, 'x': x, 'y': y, 'heading': heading,
+            'distance_from_center': abs(lateral), 'is_left_of_center': lateral > 0.0,
+            'is_offtrack': wheels == 0.0, 'is_crashed': is_crashed != 0.0,
+            'is_reversed': is_reversed != 0.0, 'progress': progress, 'steps': int(steps),
+            'speed': speed, 'steering_angle': steering, 'track_width': width,
+            'track_length': length, 'waypoints': self._waypoints[int(course)],
+            'closest_waypoints': [here, here + 1], 'closest_objects': [int(behind), int(ahead)],
+            'objects_distance': [], 'objects_heading': [], 'objects_left_of_center': [],
+            'objects_location': [], 'objects_speed': [], 'projection_distance': s_m,
+            'object_in_camera': sees != 0.0, 'objects_distance_from_center': [],
+            'sim_time': time_s,
+        }

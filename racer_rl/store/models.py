@@ -3,6 +3,7 @@
 model_metadata.json    DeepRacer's format: actions, sensors, network, algorithm
 hyperparameters.json   DeepRacer's format
 reward_function.py     the text that paid it
+reward.log             what it printed
 run.json               seed, setup, our own settings, versions: all that repeats the run
 progress.json          where training stands, and the best evaluation
 checkpoints/last.zip   written between updates, atomically
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import Policy
-from racer_rl.reward.loading import RewardFunction
+from racer_rl.reward.loading import RewardFile
 from racer_vehicle.errors import ConfigError, ModelMismatchError, UnknownNameError
 from racer_vehicle.metadata import ModelMetadata, TrainingAlgorithm
 from racer_vehicle.spec import CarSpec, spec_as_dict, spec_from_dict
@@ -78,7 +79,7 @@ class ModelFolder:
         return self.path / 'checkpoints' / f'{which}.zip'
 
     def create(
-        self, setup: RaceSetup, hyperparameters: Hyperparameters, reward: RewardFunction, seed: int
+        self, setup: RaceSetup, hyperparameters: Hyperparameters, reward: RewardFile, seed: int
     ) -> None:
         """Write everything that describes a new run; `run.json`, which makes it a model, last."""
         metadata = setup.metadata(TrainingAlgorithm(hyperparameters.ALGORITHM))
@@ -96,6 +97,7 @@ class ModelFolder:
                 'stack': setup.stack,
                 'image_age_s': list(setup.image_age_s),
                 'car': spec_as_dict(setup.car),
+                'compat': setup.compat,
                 'reward': {'origin': setup.reward, 'sha256': reward.sha256},
                 'hyperparameters': spec_as_dict(hyperparameters),
                 'versions': {
@@ -148,6 +150,7 @@ class ModelFolder:
             track=tuple(run['track']),
             direction=run['direction'],
             reward=str(self.reward_path),
+            compat=run.get('compat', False),  # absent from the first runs
             actions=metadata.action_space,
             sensors=metadata.sensors,
             lidar=metadata.lidar,

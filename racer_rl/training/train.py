@@ -20,7 +20,8 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from racer_rl.envs.build import build_batch
 from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.evaluation.laps import Evaluation, evaluate
-from racer_rl.reward.library import resolve_reward
+from racer_rl.reward.library import find_reward
+from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
@@ -72,7 +73,7 @@ class Training:
             RacerError: Something of the plan or the checkpoint cannot be used.
         """
         self.folder, self.plan = folder, plan
-        self.reward = resolve_reward(plan.setup.reward)
+        self.reward = find_reward(plan.setup.reward)
         torch.set_num_threads(find_network(plan.setup.network).threads)
         batch = build_batch(
             plan.setup,
@@ -80,6 +81,7 @@ class Training:
             seed=plan.seed,
             reward=self.reward,
             simulator=elsewhere,
+            log=RewardLog(folder.path / 'reward.log'),
         )
         self._elsewhere, self._improved = elsewhere, improved
         self.env = RaceVecEnv(batch)
@@ -309,4 +311,6 @@ def train(
             f'cannot write {error.filename or folder.path}: {error.strerror}; free space there, '
             'or set RACER_HOME to a folder that you may write.'
         ) from error
+    finally:
+        training.env.close()
     return reason, training.standing

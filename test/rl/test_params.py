@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from racer_rl.envs.batch import RaceBatch
-from racer_rl.reward.loading import load_reward
+from racer_rl.reward.loading import read_reward
 from racer_rl.reward.params import ParamsBuilder, RewardParams
+from racer_rl.reward.paymaster import Paymaster
 from racer_sim.bodies import Box, wall_boxes
 from racer_sim.courses import courses_of
 from racer_sim.rules import RaceRules
@@ -224,7 +225,8 @@ def test_every_car_has_a_reward_function_of_its_own(tmp_path):
     file.write_text('calls = 0\n\n\ndef reward_function(params):\n'
                     '    global calls\n    calls += 1\n    return float(calls)\n')
     simulator = Simulator(courses_of([OVAL]), CarSpec(), SimulatorConfig(cars=3), seed=0)
-    batch = RaceBatch(simulator, ObservationSpec(), ContinuousActions(), load_reward(file))
+    batch = RaceBatch(simulator, ObservationSpec(), ContinuousActions(),
+                      Paymaster(read_reward(file), simulator))
     batch.reset()
     for expected in (1.0, 2.0, 3.0):
         assert batch.step(np.zeros((3, 2))).rewards.tolist() == [expected] * 3
