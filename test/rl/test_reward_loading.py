@@ -217,7 +217,7 @@ def test_aim_ahead_prefers_steering_towards_the_corner():
 
 def test_rewards_resolve_by_name_and_by_path(write, tmp_path, monkeypatch):
     assert DEFAULT_REWARD in included_rewards()
-    assert len(included_rewards()) == 5
+    assert len(included_rewards()) == 7
     path = write('def reward_function(params):\n    return 7\n')
     assert resolve_reward(path)(params()) == 7.0
     monkeypatch.chdir(tmp_path)

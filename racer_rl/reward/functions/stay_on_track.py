@@ -1,12 +1,21 @@
-"""Reward having all four wheels on the track, and a little more for more speed.
+"""Reward speed along the track, as long as all four wheels are on it.
 
 Teaches: where the borders are, leaving the line between them free. A good start for a new track.
-Weakness: driving on the track in circles, or the wrong way round, earns as much as racing, and one
-wheel over the line costs as much as a crash.
+Weakness: one wheel over the line costs as much as a crash, so the car keeps away from the inside
+of bends, where a racing line would touch it.
 """
+
+import math
 
 
 def reward_function(params):
     if not params['all_wheels_on_track']:
         return 0.001
-    return 1.0 + 0.25 * params['speed']
+    return max(0.001, speed_along_track(params))
+
+
+def speed_along_track(params):
+    """The part of the speed that leads from the waypoint behind to the one ahead."""
+    behind, ahead = (params['waypoints'][index] for index in params['closest_waypoints'])
+    track_rad = math.atan2(ahead[1] - behind[1], ahead[0] - behind[0])
+    return params['speed'] * math.cos(math.radians(params['heading']) - track_rad)

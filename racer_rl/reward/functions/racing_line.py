@@ -1,0 +1,60 @@
+"""Reward speed along the track near a racing line, which is worked out from the waypoints.
+
+Teaches: to enter a bend wide, touch its inside and leave it wide, which keeps the bend gentle and
+the car fast. The line is worked out at the first call, which takes a moment. Weakness: the car
+learns this line and no better one, and the line knows nothing of tyres, nor of a width that
+changes on the way.
+"""
+
+import math
+
+import numpy as np
+
+SHARE_OF_HALF_WIDTH = 0.7
+POINT_EVERY_M = 0.5
+ROUNDS = 300
+
+_line = {'waypoints': None, 'offsets_m': None}
+
+
+def reward_function(params):
+    if params['is_offtrack'] or params['is_crashed']:
+        return 0.001
+    half_width_m = params['track_width'] / 2.0
+    if params['waypoints'] is not _line['waypoints']:  # another track than last time
+        offsets_m = offsets_of_line(params['waypoints'], SHARE_OF_HALF_WIDTH * half_width_m)
+        _line.update(waypoints=params['waypoints'], offsets_m=offsets_m)
+
+    side = 1.0 if params['is_left_of_center'] else -1.0
+    wanted_m = _line['offsets_m'][params['closest_waypoints'][0]]
+    off_line_m = abs(side * params['distance_from_center'] - wanted_m)
+    return max(0.001, speed_along_track(params) * (1.0 - (off_line_m / half_width_m) ** 2))
+
+
+def offsets_of_line(waypoints, widest_m):
+    """How far left of each waypoint the line passes, in metres.
+
+    It bends as little as it can, like a springy band between walls: in every round each point
+    gives way to the change of bend at its place.
+    """
+    every = max(1, round(POINT_EVERY_M / math.dist(waypoints[0], waypoints[1])))
+    chosen = range(0, len(waypoints) - 1, every)  # the last waypoint repeats the first
+    centre = np.array([waypoints[index] for index in chosen])
+    along = np.roll(centre, -1, axis=0) - np.roll(centre, 1, axis=0)
+    to_left = np.column_stack((-along[:, 1], along[:, 0])) / np.hypot(*along.T)[:, None]
+    offsets_m = np.zeros(len(centre))
+    for _ in range(ROUNDS):
+        line = centre + offsets_m[:, None] * to_left
+        bend = np.roll(line, -1, axis=0) - 2.0 * line + np.roll(line, 1, axis=0)
+        change = np.roll(bend, -1, axis=0) - 2.0 * bend + np.roll(bend, 1, axis=0)
+        offsets_m -= (change * to_left).sum(axis=1) / 10.0
+        offsets_m = np.clip(offsets_m, -widest_m, widest_m)
+    every_waypoint = np.arange(len(waypoints) - 1)
+    return np.interp(every_waypoint, chosen, offsets_m, period=len(waypoints) - 1).tolist()
+
+
+def speed_along_track(params):
+    """The part of the speed that leads from the waypoint behind to the one ahead."""
+    behind, ahead = (params['waypoints'][index] for index in params['closest_waypoints'])
+    track_rad = math.atan2(ahead[1] - behind[1], ahead[0] - behind[0])
+    return params['speed'] * math.cos(math.radians(params['heading']) - track_rad)
