@@ -58,6 +58,7 @@ setup(
     install_requires=[
         'av',
         'gymnasium',
+        'jinja2',
         'matplotlib',
         'numba',
         'numpy>=2',
