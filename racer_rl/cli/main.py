@@ -17,6 +17,7 @@ from racer_vehicle.errors import RacerError
 COMMANDS: Final = {
     'demo': 'Train a car, race it and film it: the first minute with racer.',
     'tracks': 'List, show, import and generate tracks.',
+    'validate': 'Find what is wrong with a reward function, without training.',
     'train': 'Teach a model to drive a track.',
     'evaluate': 'Drive laps with a model, judge them, film and draw them.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",

@@ -27,7 +27,7 @@ def find_reward(name_or_path: str | os.PathLike[str]) -> RewardFile:
 
     Raises:
         UnknownNameError: A name that is not included.
-        RewardError: The file cannot be read or parsed.
+        RewardError: The file cannot be read.
     """
     path = Path(name_or_path)
     if path.suffix == '.py' or len(path.parts) > 1:

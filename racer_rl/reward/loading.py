@@ -47,7 +47,7 @@ class RewardFile:
         """Run the file in this process, with module globals of its own.
 
         Raises:
-            RewardError: It cannot be run, or has no `reward_function` of one argument.
+            RewardError: It cannot be parsed or run, or has no `reward_function` of one argument.
         """
         return _run(self, _compiled(self.path, self.source))
 
@@ -126,7 +126,7 @@ def read_reward(path: str | os.PathLike[str]) -> RewardFile:
         path: The file.
 
     Raises:
-        RewardError: It cannot be read or parsed.
+        RewardError: It cannot be read as text.
     """
     resolved = Path(path).expanduser().resolve()
     try:
@@ -138,7 +138,6 @@ def read_reward(path: str | os.PathLike[str]) -> RewardFile:
         source = importlib.util.decode_source(content)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise RewardError(f'{resolved}:1: {_named(error)}; save the file as UTF-8.') from error
-    _compiled(resolved, source)
     return RewardFile(path=resolved, source=source, sha256=hashlib.sha256(content).hexdigest())
 
 

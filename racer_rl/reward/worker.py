@@ -133,9 +133,12 @@ def _import_what_is_named(source: str) -> None:
 
     What fails here will fail again where the file says so, with its line.
     """
-    names = {alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import)
-             for alias in node.names}
-    names |= {node.module for node in ast.walk(ast.parse(source))
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes
               if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     for name in sorted(names):
         with suppress(ImportError):
