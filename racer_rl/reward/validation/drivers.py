@@ -90,7 +90,7 @@ DRIVERS: Final = (
     Driver(name='circling on the spot', does='turns in circles on one spot', speed_mps=1.5,
            line=right_lane_offsets_m, spin_after_s=0.5),
     Driver(name='driving backwards', does='laps the wrong way round', is_backward=True),
-    Driver(name='cutting the corner', does='takes the short way across the inside',
+    Driver(name='cutting the corner', does='takes the short way across bends',
            look_ahead_m=3.5),
     Driver(name='drifting off the track', does='moves to the left until it has left the track',
            sideways=0.2),
