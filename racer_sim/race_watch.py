@@ -205,7 +205,11 @@ class RaceWatch:
         return Status(self._control.race['status'][0])
 
     def _judge(self, before: Pose, now: Pose, periods: int) -> Pose | None:
-        """Judge periods of even motion between two poses; returns where the car must be put."""
+        """Judge periods of even motion between two poses; returns where the car must be put.
+
+        Where the car was between them is a guess that cuts bends: only where it was seen can it
+        be off the track.
+        """
         if self._status == Status.PREPARE and before.distance_m(now) > self.rules.still_m:
             self._locate(before)
             self._control.start(CARS, self._places['s_m'])
@@ -216,7 +220,8 @@ class RaceWatch:
             verdict = self._control.update(
                 self._places['s_m'], self._geometry.length_m,
                 np.array([before.distance_m(now) / periods]),
-                self._places['wheels_on_track'] == 0, np.zeros(1, dtype=np.bool_))
+                (self._places['wheels_on_track'] == 0) & (period == periods),
+                np.zeros(1, dtype=np.bool_))
             self._note(verdict.laps)
             if verdict.released[0]:
                 return self._put_back()

@@ -83,7 +83,7 @@ class Bag:
         endless = kinds.QosTime(sec=2_147_483_647, nsec=4_294_967_295)
         best_effort, latched = qos is Qos.SENSOR, qos is Qos.LATCHED
         return kinds.Qos(
-            history=kinds.QosHistory.KEEP_LAST, depth=10 if qos is Qos.REPORT else 1,
+            history=kinds.QosHistory.KEEP_LAST, depth=qos.depth,
             reliability=(kinds.QosReliability.BEST_EFFORT if best_effort
                          else kinds.QosReliability.RELIABLE),
             durability=(kinds.QosDurability.TRANSIENT_LOCAL if latched

@@ -38,7 +38,7 @@ def qos_profile(qos: Qos) -> QoSProfile:
     best_effort, latched = qos is Qos.SENSOR, qos is Qos.LATCHED
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=10 if qos is Qos.REPORT else 1,
+        depth=qos.depth,
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
         liveliness=LivelinessPolicy.AUTOMATIC,

@@ -69,6 +69,13 @@ def test_laps_are_timed_and_the_run_ends():
     assert car.watch.line_m.shape[1] == 2
 
 
+def test_a_bend_that_was_not_seen_is_not_cut():
+    car = Car()
+    car.go(TRACK.length_m, step_m=4.0, periods=40)
+    assert car.watch.state.incidents == 0
+    assert car.watch.state.progress_percent > 70.0
+
+
 def test_lost_ground_truth_changes_neither_laps_nor_time():
     whole, lossy = Car(laps=2), Car(laps=2)
     whole.go(1.5 * TRACK.length_m)
