@@ -42,12 +42,14 @@ def offsets_of_line(waypoints, widest_m):
     centre = np.array([waypoints[index] for index in chosen])
     along = np.roll(centre, -1, axis=0) - np.roll(centre, 1, axis=0)
     to_left = np.column_stack((-along[:, 1], along[:, 0])) / np.hypot(*along.T)[:, None]
+    one = np.eye(len(centre))
+    bend = np.roll(one, 1, axis=0) - 2.0 * one + np.roll(one, -1, axis=0)
+    change = bend @ bend  # times points: how the bend changes at each of them
+    by_centre = (to_left * (change @ centre)).sum(axis=1)
+    by_offsets = change * (to_left @ to_left.T)
     offsets_m = np.zeros(len(centre))
     for _ in range(ROUNDS):
-        line = centre + offsets_m[:, None] * to_left
-        bend = np.roll(line, -1, axis=0) - 2.0 * line + np.roll(line, 1, axis=0)
-        change = np.roll(bend, -1, axis=0) - 2.0 * bend + np.roll(bend, 1, axis=0)
-        offsets_m -= (change * to_left).sum(axis=1) / 10.0
+        offsets_m -= (by_centre + by_offsets @ offsets_m) / 10.0
         offsets_m = np.clip(offsets_m, -widest_m, widest_m)
     every_waypoint = np.arange(len(waypoints) - 1)
     return np.interp(every_waypoint, chosen, offsets_m, period=len(waypoints) - 1).tolist()
