@@ -124,7 +124,7 @@ class RaceBatch:
             RewardError: The reward function failed.
         """
         verdict = self.simulator.step(self.action.decode(policy_output))
-        rewards = self._pay()
+        rewards = self._pay(look_ahead=not verdict.ended.any())
         self._returns += rewards
         status = self.simulator.control.race['status']
         truncated = verdict.ended & np.isin(status, TRUNCATING)
@@ -136,11 +136,12 @@ class RaceBatch:
         if self._paymaster is not None:
             self._paymaster.close()
 
-    def _pay(self) -> NDArray[np.float32]:
+    def _pay(self, look_ahead: bool) -> NDArray[np.float32]:
+        """Rewards; what nobody's reset will change is drawn while their process computes."""
         if self._paymaster is None:
             return np.zeros(len(self._returns), dtype=np.float32)
         self._paymaster.ask()
-        self._images = self.simulator.images()  # drawn while the reward's process computes
+        self._images = self.simulator.images() if look_ahead else None
         return self._paymaster.answer().astype(np.float32)
 
     def _ending(self, car: int) -> Ending:

@@ -114,7 +114,7 @@ class RewardFunction(RewardFile):
             near = difflib.get_close_matches(error.args[0], list(params), n=1)
             hint = f' Did you mean params[{near[0]!r}]?' if near else ''
         elif isinstance(error, MemoryError):
-            hint = ' It asks for more memory than a reward function may have; keep less.'
+            hint = ' It asks for more memory than a reward function may have. Keep less.'
         return (f'{self.path}:{line}: `{_text_of(line, self.source)}` raised {_named(error)} '
                 f'at {_moment(params)}; correct this line.{hint}')
 

@@ -104,7 +104,7 @@ class RewardSandbox:
         """
         self._reward, self._limits, self._cars = reward, limits or SandboxLimits(), cars
         self._process = _start(seed)
-        self._close = weakref.finalize(self, _end, self._process)
+        self._close = weakref.finalize(self, _end, self._process, os.getpid())
         assert self._process.stdin is not None and self._process.stdout is not None
         self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno())
         within_s = self._limits.within_s(cars)
@@ -207,7 +207,7 @@ class RewardSandbox:
         self.close()
         return RewardError(
             f'{place} ended the process of the reward function ({how}{said}): out of time or '
-            'memory, or it left the program. Let it only compute and return a number.'
+            'memory, or it left the program; let it only compute and return a number.'
         )
 
     def _last_words(self) -> tuple[str, str]:
@@ -239,7 +239,9 @@ def _start(seed: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() != owner:  # a fork of the one who started it may forget it, not end it
+        return
     process.kill()
     process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):

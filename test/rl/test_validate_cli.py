@@ -1,4 +1,4 @@
-"""`racer validate`: planted faults are caught with their line, good rewards pass, JSON holds it."""
+"""`racer validate`: planted faults are caught with their line, and good rewards pass."""
 
 import json
 import textwrap

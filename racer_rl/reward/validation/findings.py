@@ -72,7 +72,7 @@ class Verdict:
         sha256: Of its bytes, hexadecimal.
         findings: In order of lines.
         exploits: Worst first.
-        timing_us: Mean duration of a call, microseconds; None where it never ran.
+        timing_us: Usual duration of a call, microseconds; None where it never ran.
     """
 
     file: str
