@@ -58,6 +58,7 @@ class DrivePlan:
         if self.mode == 'lockstep' and self.factor != 1.0:
             raise ConfigError(f'factor is {self.factor:g} in lock-step; allowed there: none, it '
                               'is as fast as it goes; add --mode realtime.')
+        one_course(self.track, self.direction)
 
     @property
     def course(self) -> Course:

@@ -73,12 +73,18 @@ class Timing:
 
     def __init__(self) -> None:
         """Begin; nothing counts until `begin`."""
+        self._heard: set[str] = set()
         self._images = self._dropped = 0
         self._counting = False
         self._waiting: dict[int, float] = {}
         self._undecided: dict[int, float] = {}
         self._decided_s: list[float] = []
         self._applied_s: list[float] = []
+
+    @property
+    def hears_all(self) -> bool:
+        """Whether images and both commands have come; before, one might be missed, not missing."""
+        return len(self._heard) == 3
 
     def begin(self) -> None:
         """A car races from now on."""
@@ -93,6 +99,7 @@ class Timing:
 
     def sensed(self, stamp_ns: int, now_s: float) -> None:
         """An image has left the sensor; the same one again (after a lost message) is not new."""
+        self._heard.add('sensed')
         if not self._counting or stamp_ns in self._waiting:
             return
         self._images += 1
@@ -105,12 +112,14 @@ class Timing:
 
     def decided(self, stamp_ns: int, now_s: float) -> None:
         """The policy has commanded on this image."""
+        self._heard.add('decided')
         sensed_s = self._undecided.pop(stamp_ns, None)
         if sensed_s is not None:
             self._decided_s.append(now_s - sensed_s)
 
     def applied(self, stamp_ns: int, now_s: float) -> None:
         """The motor has been commanded on this image."""
+        self._heard.add('applied')
         sensed_s = self._waiting.pop(stamp_ns, None)
         if sensed_s is not None:
             self._applied_s.append(now_s - sensed_s)

@@ -75,13 +75,14 @@ class Drive:
         spin_until(self._executor, alive_and_done, patience_s, what)
 
     def get_ready(self) -> None:
-        """Wait until the policy drives and race control speaks, and enable the motor."""
+        """Wait until all parts speak, and enable the motor."""
         wanted = PolicyBundle.read(self.plan.bundle).sha256
         self.until(lambda: self.operator.active.get('sha256') == wanted, PATIENCE_S,
                    'word that the policy is loaded')
         self.until(lambda: self.operator.race is not None, PATIENCE_S, 'word of race control')
         self.until(self._control.services_are_ready, PATIENCE_S, "race control's parameters")
         self.enable()
+        self.until(lambda: self.timing.hears_all, PATIENCE_S, 'an image and commands on it')
 
     def enable(self) -> None:
         """Let commands through to the motor."""

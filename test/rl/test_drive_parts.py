@@ -60,6 +60,15 @@ def test_an_image_without_a_command_is_dropped_and_one_shown_again_is_not_new():
     assert timing.figures.dropped == 1
 
 
+def test_nothing_can_be_missed_once_all_has_been_heard():
+    timing = Timing()
+    for note in (timing.sensed, timing.decided, timing.applied):
+        assert not timing.hears_all
+        note(1, 0.0)
+    assert timing.hears_all
+    assert timing.figures.images == 0
+
+
 def test_only_what_happens_while_the_car_races_counts():
     timing = Timing()
     timing.sensed(1, 0.0)

@@ -252,3 +252,21 @@ def toy_file(tmp_path: Path) -> Callable[[Any], str]:
         return str(path)
 
     return write
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A bundle of a policy that laps the oval."""
+    from racer_rl.envs.build import RaceSetup
+    from racer_rl.export import export_bundle
+    from racer_rl.store.models import ModelFolder
+    from racer_rl.training.hyperparameters import load_hyperparameters
+    from racer_rl.training.plan import Limits, StopReason, TrainingPlan
+    from racer_rl.training.train import train
+
+    folder = ModelFolder(tmp_path_factory.mktemp('trained') / 'laps')
+    settings, _ = load_hyperparameters(None, 'ppo', 'FAST')
+    plan = TrainingPlan(setup=RaceSetup(track='oval'), hyperparameters=settings, seed=1,
+                        limits=Limits(time_s=120.0, until_laps=True))
+    assert train(folder, plan, lambda standing: None)[0] is StopReason.LAPS
+    return export_bundle(folder, folder.path / 'laps.racer')

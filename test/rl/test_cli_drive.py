@@ -1,0 +1,56 @@
+"""`racer drive` before anything starts: what it refuses, and how it says so."""
+
+import pytest
+
+from racer_rl.cli import drive as command
+from racer_rl.cli.main import run
+from racer_rl.drive.supervise import Supervisor
+
+
+@pytest.fixture(autouse=True)
+def nothing_starts(monkeypatch):
+    monkeypatch.setattr(Supervisor, 'start', lambda *_: pytest.fail('it started a program'))
+
+
+@pytest.fixture
+def bundle(tiny_bundle, tmp_path):
+    path = tmp_path / 'tiny.racer'
+    tiny_bundle.write(path)
+    return str(path)
+
+
+def refused(capsys, *arguments):
+    assert run(['drive', *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count('\n')) == ('', 1)
+    return err
+
+
+def test_without_ros_it_says_where_to_get_it(bundle, capsys, monkeypatch):
+    monkeypatch.setattr(command, 'find_spec', lambda name: None)
+    assert 'rclpy is not installed; source an installation of ROS 2' in refused(capsys, bundle)
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (('--laps', '0'), 'laps is 0; allowed: 1 to 1000'),
+    (('--starts', '0'), 'starts is 0; allowed: 1 to 256'),
+    (('--factor', '2'), 'factor is 2 in lock-step; allowed there: none'),
+    (('--factor', '0', '--mode', 'realtime'), 'factor is 0.0; allowed: 0.01 to 100'),
+    (('--mode', 'fast'), "'fast' is not one of 'lockstep', 'realtime'"),
+    (('--direction', 'both'), "'both' is not one of 'forward', 'reverse'"),
+    (('--track', 'ovla'), "unknown track 'ovla'; did you mean oval?"),
+    (('--bag', 'drive.bag'), 'allowed: a file *.mcap in a folder that exists'),
+])
+def test_wrong_value_is_one_line_and_two(bundle, capsys, arguments, message):
+    pytest.importorskip('rclpy')
+    assert message in refused(capsys, bundle, *arguments)
+
+
+def test_a_missing_bundle_is_one_line_and_two(capsys, tmp_path):
+    pytest.importorskip('rclpy')
+    assert 'cannot read policy bundle' in refused(capsys, str(tmp_path / 'absent.racer'))
+
+
+def test_an_unknown_model_is_one_line_and_two(capsys, racer_home):
+    pytest.importorskip('rclpy')
+    assert "unknown model 'alpha'; there is none yet." in refused(capsys, 'alpha')

@@ -1,0 +1,129 @@
+"""`racer drive` for real: a trained car laps through its nodes, and nothing stays behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy')
+
+from racer_rl.cli.main import run
+from racer_rl.drive.graph import NODES, DrivePlan
+from racer_rl.drive.supervise import ProgramError
+from racer_rl.drive.timing import stamp_ns_of
+from racer_rl.evaluation.laps import EvaluationPlan
+from racer_rl.nodes.drive import running_graph
+from racer_vehicle import contract
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def bundle(trained, tmp_path):
+    path = tmp_path / 'laps.racer'
+    trained.write(path)
+    return path
+
+
+def processes_with(word):
+    """Process ids whose command line or environment holds a word."""
+    found = []
+    for folder in Path('/proc').glob('[0-9]*'):
+        try:
+            content = (folder / 'cmdline').read_bytes() + (folder / 'environ').read_bytes()
+        except OSError:
+            continue
+        if word.encode() in content and int(folder.name) != os.getpid():
+            found.append(int(folder.name))
+    return found
+
+
+def test_a_trained_model_drives_every_lap_clean(bundle, trained, capsys):
+    assert run(['drive', str(bundle), '--json']) == 0
+    out, err = capsys.readouterr()
+    record = json.loads(out)
+    assert (record['clean_laps'], record['total_laps'], record['starts']) == (12, 12, 4), record
+    assert (record['model'], record['sha256'], record['mode']) == (
+        'laps', trained.sha256, 'lockstep')
+    assert record['timing']['dropped'] == 0
+    assert record['timing']['applied']['p50_ms'] > 0.0
+    assert 'in progress' in err
+
+
+def test_a_bag_of_a_drive_in_real_time_tells_the_whole_story(bundle, capsys, tmp_path):
+    rosbag2 = pytest.importorskip('rosbags.rosbag2')
+    path = tmp_path / 'drive.mcap'
+    assert run(['drive', str(bundle), '--mode', 'realtime', '--factor', '3', '--laps', '1',
+                '--starts', '1', '--bag', str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert '1 of 1 laps clean' in out
+    assert f'wrote {path}' in err
+    with rosbag2.Reader(path) as reader:
+        counts = {connection.topic: connection.msgcount for connection in reader.connections}
+        commands = [stamp_ns_of(data) for connection, _, data in reader.messages()
+                    if connection.topic == '/sim/cmd_vel']
+    assert counts.keys() == {f'/{row.name.lstrip("/")}' for row in contract.TOPICS
+                             if row.name != 'camera/image_raw/compressed'}
+    for topic in ('/camera/image_raw', '/scan', '/cmd_vel', '/cmd_vel/applied', '/race/state'):
+        assert counts[topic] > 100, topic
+    assert commands == sorted(commands), 'no command is older than the one before'
+
+
+def test_nothing_is_left_behind_by_ctrl_c(bundle, tmp_path, repository):
+    marker = f'mark-{os.getpid()}-{time.monotonic_ns()}'
+    command = [sys.executable, '-c', 'from racer_rl.cli.main import main; main()', 'drive',
+               str(bundle), '--laps', '1000']
+    folder = tmp_path / 'temporary'
+    folder.mkdir()
+    child = subprocess.Popen(command, cwd=repository, stderr=subprocess.PIPE, text=True,
+                             stdout=subprocess.DEVNULL, start_new_session=True,
+                             env={**os.environ, 'RACER_MARK': marker, 'TMPDIR': str(folder)})
+    try:
+        assert 'lap 1' in child.stderr.readline()
+        assert len(processes_with(marker)) == 1 + len(NODES)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(PATIENCE_S) == 130
+        assert child.stderr.read() == ''
+    finally:
+        for process_id in processes_with(marker):
+            os.kill(process_id, signal.SIGKILL)
+        child.wait(PATIENCE_S)
+        child.stderr.close()
+    assert processes_with(marker) == []
+    left = [path.name for path in folder.iterdir() if not path.name.startswith('.')]
+    assert left == [], 'a library leaves a hidden file there, we leave nothing'
+
+
+@pytest.mark.parametrize('victim', ['camera', 'sim'])
+def test_the_death_of_a_node_ends_the_drive_by_name(bundle, victim):
+    plan = DrivePlan(bundle=bundle, track='oval', judged=EvaluationPlan(laps=1000, starts=1))
+    with (pytest.raises(ProgramError, match=f'{victim} has ended with status -9; allowed: to run'),
+          running_graph(plan) as drive):
+        others = [drive.supervisor.process_id(name) for name in NODES]
+        os.kill(drive.supervisor.process_id(victim), signal.SIGKILL)
+        drive.run(0.0, lambda headline: None)
+    assert not any(Path(f'/proc/{process_id}').exists() for process_id in others)
+
+
+def test_two_drives_at_once_do_not_hear_each_other(bundle):
+    plan = DrivePlan(bundle=bundle, track='oval', judged=EvaluationPlan(laps=1, starts=1))
+    with running_graph(plan) as one:
+        first = one.race.run
+        with running_graph(plan) as two:
+            assert two.run(0.0, lambda headline: None).laps[0].clean
+        assert one.race.run == first
+
+
+def test_a_damaged_bundle_is_one_line_and_two(bundle, capsys):
+    bundle.write_bytes(bundle.read_bytes()[:-100])
+    assert run(['drive', str(bundle)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count('\n')) == ('', 1)
+    assert 'truncated or damaged' in err
