@@ -227,19 +227,6 @@ def test_avoid_objects_pays_less_the_nearer_an_object_in_the_same_lane():
     assert meeting(1.0, is_left=False) == meeting(8.0, is_left=True) == reward(params())
 
 
-def test_racing_line_keeps_to_the_inside_of_a_round_track():
-    reward = resolve_reward('racing_line')
-    angles = [2 * math.pi * step / 120 for step in range(121)]
-    waypoints = [(3 * math.cos(angle), 3 * math.sin(angle)) for angle in angles]
-
-    def paid(left_m):
-        return reward(params(x=3.0 - left_m, heading=91.5, waypoints=waypoints,
-                             is_left_of_center=left_m > 0, distance_from_center=abs(left_m)))
-
-    inside, centre, outside = paid(0.3), paid(0.0), paid(-0.3)
-    assert inside > centre > outside > 0
-
-
 def test_rewards_resolve_by_name_and_by_path(write, tmp_path, monkeypatch):
     assert DEFAULT_REWARD in included_rewards()
     assert len(included_rewards()) == 7

@@ -123,6 +123,14 @@ def test_included_rewards_are_not_exploitable(name):
     assert exploits_of(find_reward(name), *PRACTICE_TRACKS) == ()
 
 
+@pytest.mark.parametrize('track', ['oval', 'boomerang', 'meander', 'needle'])
+def test_the_racing_line_that_a_reward_works_out_is_paid_most_on_the_racing_line(track):
+    plan = PracticePlan(starts=4)
+    practice = practise(find_reward('racing_line'), courses(track, direction='forward'), plan)
+    racing, centre = (stint_of(practice, driver) for driver in (RACING_LINE, CENTRE_LINE))
+    assert racing.mean_per_second > 1.05 * centre.mean_per_second
+
+
 def test_a_threshold_of_speed_is_judged_by_the_quick_driver(reward):
     text = GAIN.replace('RETURNED', "gained * (params['speed'] > 1.0)")
     practice = practise(reward(text), courses('oval'))

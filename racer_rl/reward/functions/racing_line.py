@@ -12,7 +12,7 @@ import numpy as np
 
 SHARE_OF_HALF_WIDTH = 0.7
 POINT_EVERY_M = 0.5
-ROUNDS = 300
+ROUNDS = 1000
 
 _line = {'waypoints': None, 'offsets_m': None}
 
