@@ -83,6 +83,7 @@ setup(
             f'ros-kilted-std-msgs==5.5.1; {ROS_WHEELS}',
             f'ros-kilted-std-srvs==5.5.1; {ROS_WHEELS}',
             f'ros-kilted-visualization-msgs==5.5.1; {ROS_WHEELS}',
+            'rosbags',
         ],
         # `test` also makes colcon run pytest. setuptools: a test builds the wheel.
         'test': [
