@@ -251,3 +251,47 @@ def test_a_disk_that_refuses_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match=r'cannot write .*file.*; free space there, or set '
                                           'RACER_HOME'):
         train(ModelFolder(blocked / 'model'), plan_for(128), watch)
+
+
+PRINTING = """\
+def reward_function(params):
+    print('at', params['steps'])
+    return params['speed']
+"""
+HANGING = """\
+calls = 0
+def reward_function(params):
+    global calls
+    calls += 1
+    while calls > 100:
+        pass
+    return params['speed']
+"""
+
+
+def reward_file(tmp_path, text):
+    path = tmp_path / 'mine.py'
+    path.write_text(text)
+    return str(path)
+
+
+def test_what_a_reward_prints_is_in_the_models_log(folder, tmp_path):
+    train(folder, plan_for(128, reward=reward_file(tmp_path, PRINTING)), watch)
+    first, *_, last = (folder.path / 'reward.log').read_text().splitlines()
+    assert first == 'episode 1, step 1, car 0: at 1'
+    assert last.endswith('more lines left out; 20 a second are kept.')
+
+
+def test_a_reward_that_hangs_costs_no_update(folder, tmp_path):
+    plan = plan_for(10_000, reward=reward_file(tmp_path, HANGING))
+    with pytest.raises(RewardError, match=r'mine.py:[56]: `.*` did not return within'):
+        train(folder, plan, watch)
+    assert 0 < steps_of(folder, 'last') <= 400
+    assert evaluate(folder.policy('last'), folder.setup, SHORT).runs
+
+
+def test_compat_is_remembered(folder):
+    assert folder.exists is False
+    train(folder, plan_for(64, compat=True), watch)
+    assert folder.run['compat'] is True
+    assert folder.setup.compat is True
