@@ -2,36 +2,37 @@
 
 Teaches: to enter a bend wide, touch its inside and leave it wide, which keeps the bend gentle and
 the car fast. The line is worked out at the first call, which takes a moment. Weakness: the car
-learns this line and no better one, and the line knows nothing of tyres, nor of a width that
-changes on the way.
+learns this line and no better one, and the line knows nothing of tyres, nor of how wide the track
+is.
 """
 
 import math
 
 import numpy as np
 
-SHARE_OF_HALF_WIDTH = 0.7
+WIDEST_M = 0.25  # from the centre; more where the track is wide enough for you
 POINT_EVERY_M = 0.5
 ROUNDS = 1000
 
-_line = {'waypoints': None, 'offsets_m': None}
+_lines: dict[tuple[float, ...], list[float]] = {}
 
 
 def reward_function(params):
     if params['is_offtrack'] or params['is_crashed']:
         return 0.001
-    half_width_m = params['track_width'] / 2.0
-    if params['waypoints'] is not _line['waypoints']:  # another track than last time
-        offsets_m = offsets_of_line(params['waypoints'], SHARE_OF_HALF_WIDTH * half_width_m)
-        _line.update(waypoints=params['waypoints'], offsets_m=offsets_m)
+    waypoints = params['waypoints']
+    track = (*waypoints[0], *waypoints[1])  # and direction: as good as a name
+    if track not in _lines:
+        _lines[track] = offsets_of_line(waypoints)
 
     side = 1.0 if params['is_left_of_center'] else -1.0
-    wanted_m = _line['offsets_m'][params['closest_waypoints'][0]]
+    wanted_m = _lines[track][params['closest_waypoints'][0]]
     off_line_m = abs(side * params['distance_from_center'] - wanted_m)
-    return max(0.001, speed_along_track(params) * (1.0 - (off_line_m / half_width_m) ** 2))
+    share_of_half_width = off_line_m / (params['track_width'] / 2.0)
+    return max(0.001, speed_along_track(params) * (1.0 - share_of_half_width**2))
 
 
-def offsets_of_line(waypoints, widest_m):
+def offsets_of_line(waypoints):
     """How far left of each waypoint the line passes, in metres.
 
     It bends as little as it can, like a springy band between walls: in every round each point
@@ -50,7 +51,7 @@ def offsets_of_line(waypoints, widest_m):
     offsets_m = np.zeros(len(centre))
     for _ in range(ROUNDS):
         offsets_m -= (by_centre + by_offsets @ offsets_m) / 10.0
-        offsets_m = np.clip(offsets_m, -widest_m, widest_m)
+        offsets_m = np.clip(offsets_m, -WIDEST_M, WIDEST_M)
     every_waypoint = np.arange(len(waypoints) - 1)
     return np.interp(every_waypoint, chosen, offsets_m, period=len(waypoints) - 1).tolist()
 
