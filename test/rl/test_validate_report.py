@@ -55,7 +55,7 @@ def test_findings_and_exploits_are_told_with_their_remedies(page, shown):
     assert '&lt;speeed&gt;' in page
     assert 'unknown-key' in page
     assert 'Correct this before you train with it.' in page
-    assert re.search(r'SHA-256 \w{16},\s+3 .s a call', page)
+    assert re.search(r'SHA-256 \w{16},\s+3\.4 .s a call', page)
     exploit = shown[0].exploits[0]
     assert exploit.driver in page
     assert exploit.reason[1:] in page
