@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 import textwrap
 
 import numpy as np
@@ -248,3 +250,10 @@ def test_compat_gives_headings_of_cars_in_radians():
     sim = simulator('forward', cars_per_world=2)
     first, _ = ParamsBuilder(sim, compat=True).build()
     assert first['objects_heading'] == pytest.approx([sim.state['yaw_rad'][1]])
+
+
+def test_the_process_imports_no_more_than_it_needs():
+    code = ('import sys, racer_rl.reward.worker; print(*sorted(name for name in '
+            "('torch', 'numba', 'gymnasium', 'scipy', 'cv2', 'racer_sim') if name in sys.modules))")
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ''
