@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from racer_rl.reward.loading import RewardFile, RewardFunction, read_reward
+from racer_rl.reward.loading import RewardFile, read_reward
 from racer_vehicle.errors import UnknownNameError
 
 DEFAULT_REWARD: Final = 'progress'
@@ -37,13 +37,3 @@ def find_reward(name_or_path: str | os.PathLike[str]) -> RewardFile:
         raise UnknownNameError('reward function', str(path), included,
                                'A file of your own is given by its path, ending in .py.')
     return read_reward(included[str(path)])
-
-
-def resolve_reward(name_or_path: str | os.PathLike[str]) -> RewardFunction:
-    """Load a reward function in this process; see `find_reward`.
-
-    Raises:
-        UnknownNameError: A name that is not included.
-        RewardError: The file cannot be used.
-    """
-    return find_reward(name_or_path).load()

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from racer_rl.reward.library import DEFAULT_REWARD, included_rewards, resolve_reward
+from racer_rl.reward.library import DEFAULT_REWARD, find_reward, included_rewards
 from racer_rl.reward.loading import load_reward
 from racer_vehicle.errors import RewardError, UnknownNameError
 
@@ -184,7 +184,7 @@ def test_a_missing_file_a_folder_and_bad_bytes_are_refused(tmp_path):
 
 @pytest.mark.parametrize('name', sorted(included_rewards()))
 def test_included_rewards_take_the_full_dictionary_and_prefer_driving_well(name):
-    reward = resolve_reward(name)
+    reward = find_reward(name).load()
     assert '"""' in reward.source.splitlines()[0]
     assert 'Weakness' in reward.source
     reward(params(steps=1, progress=2.0))
@@ -197,7 +197,7 @@ def test_included_rewards_take_the_full_dictionary_and_prefer_driving_well(name)
 
 
 def test_progress_pays_metres_and_survives_the_start_line_and_the_next_episode():
-    reward = resolve_reward('progress')
+    reward = find_reward('progress').load()
     assert reward(params(steps=1, progress=1.0)) == pytest.approx(1.6)
     assert reward(params(steps=2, progress=99.0)) == pytest.approx(10 * 0.98 * 16)
     assert reward(params(steps=3, progress=1.0)) == pytest.approx(10 * 0.02 * 16)
@@ -208,7 +208,7 @@ def test_progress_pays_metres_and_survives_the_start_line_and_the_next_episode()
 
 
 def test_aim_ahead_prefers_steering_towards_the_corner():
-    reward = resolve_reward('aim_ahead')
+    reward = find_reward('aim_ahead').load()
     at_the_corner = params(x=3.8, closest_waypoints=[0, 1])
     left = reward({**at_the_corner, 'heading': 60.0, 'steering_angle': 20.0})
     straight = reward({**at_the_corner, 'heading': 60.0, 'steering_angle': -20.0})
@@ -216,7 +216,7 @@ def test_aim_ahead_prefers_steering_towards_the_corner():
 
 
 def test_avoid_objects_pays_less_the_nearer_an_object_in_the_same_lane():
-    reward = resolve_reward('avoid_objects')
+    reward = find_reward('avoid_objects').load()
 
     def meeting(distance_m, *, is_left):
         return reward(params(objects_distance=[14.0, distance_m], objects_speed=[0.0, 0.0],
@@ -231,13 +231,13 @@ def test_rewards_resolve_by_name_and_by_path(write, tmp_path, monkeypatch):
     assert DEFAULT_REWARD in included_rewards()
     assert len(included_rewards()) == 7
     path = write('def reward_function(params):\n    return 7\n')
-    assert resolve_reward(path)(params()) == 7.0
+    assert find_reward(path).load()(params()) == 7.0
     monkeypatch.chdir(tmp_path)
-    assert resolve_reward('mine.py')(params()) == 7.0
+    assert find_reward('mine.py').load()(params()) == 7.0
 
 
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(UnknownNameError, match=re.escape(
             "unknown reward function 'progres'; did you mean progress? A file of your own is "
             'given by its path')):
-        resolve_reward('progres')
+        find_reward('progres')

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from racer_rl.envs.build import RaceSetup
-from racer_rl.reward.library import resolve_reward
+from racer_rl.reward.library import find_reward
 from racer_rl.store.models import ModelFolder, model_folder, model_names, open_model
 from racer_rl.training.hyperparameters import PPOHyperparameters, SACHyperparameters
 from racer_vehicle.action import ContinuousActions, DiscreteActions
@@ -31,7 +31,7 @@ SETUPS = {
 
 def create(name, setup=SETUPS['usual'], settings=PPOHyperparameters()):  # noqa: B008 (frozen)
     folder = model_folder(name)
-    folder.create(setup, settings, resolve_reward(setup.reward), 5)
+    folder.create(setup, settings, find_reward(setup.reward), 5)
     return folder
 
 
@@ -42,7 +42,7 @@ def test_a_setup_comes_back_as_it_went(setup):
     for name in ('actions', 'sensors', 'lidar', 'network', 'colour', 'stack', 'image_age_s',
                  'car', 'direction', 'tracks', 'observation'):
         assert getattr(restored, name) == getattr(setup, name), name
-    assert folder.reward_path.read_text() == resolve_reward(setup.reward).source
+    assert folder.reward_path.read_text() == find_reward(setup.reward).source
 
 
 def test_files_of_a_new_model_are_deepracers_and_ours():
@@ -54,7 +54,7 @@ def test_files_of_a_new_model_are_deepracers_and_ours():
     assert json.loads((folder.path / 'hyperparameters.json').read_text())['lr'] == 3e-4
     run = folder.run
     assert run['seed'] == 5
-    assert run['reward']['sha256'] == resolve_reward('progress').sha256
+    assert run['reward']['sha256'] == find_reward('progress').sha256
     assert {'python', 'racer', 'torch'} <= run['versions'].keys()
     assert folder.progress == {}
 
