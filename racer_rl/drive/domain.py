@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import ConfigError
 
 DOMAINS: Final = range(1, 101)
@@ -37,9 +38,10 @@ def private_domain(log_folder: Path) -> Iterator[int]:
     Raises:
         ConfigError: All domains are taken.
     """
-    with _reserved() as domain, environment(
-            ROS_DOMAIN_ID=str(domain), ROS_AUTOMATIC_DISCOVERY_RANGE='LOCALHOST',
-            ROS_LOG_DIR=str(log_folder)):
+    variable, transport = TRANSPORT
+    with _reserved() as domain, environment(**{
+            'ROS_DOMAIN_ID': str(domain), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+            'ROS_LOG_DIR': str(log_folder), variable: os.environ.get(variable, transport)}):
         yield domain
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from racer_rl.training.standing import Standing
 from racer_rl.training.train import train
 from racer_sim.simulator import SimulatorConfig
 from racer_sim.starting_grid import one_course
+from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import ConfigError, RacerError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.parameters import declare, declare_car
@@ -111,6 +113,7 @@ def main() -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
+    os.environ.setdefault(*TRANSPORT)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
     try:

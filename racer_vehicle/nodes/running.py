@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
+from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import RacerError
 
 WAKE_S: Final = 0.05
@@ -55,6 +57,7 @@ def run_node(make: Callable[[], Stoppable], arguments: list[str] | None = None) 
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
+    os.environ.setdefault(*TRANSPORT)
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         spin(make(), stopping)
