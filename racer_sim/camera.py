@@ -134,14 +134,15 @@ def _render_ground(image: Images, car: np.record, camera: np.record, side_m: flo
 
 
 @njit(cache=True)
-def render(images: Images, states: Records, cameras: Records, sides_m: NDArray[np.float64],
-           ground_of: NDArray[np.int64], levels: Records, texels: Images, sky: Images,
-           fields: Images, world_of: NDArray[np.int64], bodies: Records,
-           body_counts: NDArray[np.int64]) -> None:
-    """Render what every car sees, in place.
+def render(images: Images, cars: NDArray[np.int64], states: Records, cameras: Records,
+           sides_m: NDArray[np.float64], ground_of: NDArray[np.int64], levels: Records,
+           texels: Images, sky: Images, fields: Images, world_of: NDArray[np.int64],
+           bodies: Records, body_counts: NDArray[np.int64]) -> None:
+    """Render what some cars see, in place.
 
     Args:
-        images: uint8 (N, views * colours, height, width).
+        images: uint8 (K, views * colours, height, width).
+        cars: int64 (K,), whose images they are.
         states: vehicle `STATE`, (N,).
         cameras: `CAMERA`, (N,).
         sides_m: float64 (views,), offset of each view to the left of the camera's mount.
@@ -155,10 +156,11 @@ def render(images: Images, states: Records, cameras: Records, sides_m: NDArray[n
         body_counts: int64 (worlds,), how many of a row count.
     """
     colours = sky.size
-    for i in range(images.shape[0]):
+    for k in range(cars.size):
+        i = cars[k]
         ground, world = ground_of[i], world_of[i]
         for view in range(sides_m.size):
-            planes = images[i, view * colours:(view + 1) * colours]
+            planes = images[k, view * colours:(view + 1) * colours]
             for plane in range(colours):
                 _render_ground(planes[plane], states[i], cameras[i], sides_m[view],
                                levels[ground], texels, plane, sky[plane], fields[ground, plane])

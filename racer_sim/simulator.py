@@ -358,11 +358,19 @@ class Simulator:
         self.control.put_back(cars, self.places['s_m'][cars], self.length_m[cars])
         self._move_bodies()
 
-    def images(self) -> NDArray[np.uint8]:
-        """What the cameras see now: uint8 (N, views x colours, height, width), a new array."""
-        images = np.empty((self.config.cars, *self.camera_shape), dtype=np.uint8)
+    def images(self, cars: Indices | None = None) -> NDArray[np.uint8]:
+        """What the cameras see now.
+
+        Args:
+            cars: int64 (K,), whose; all by default.
+
+        Returns:
+            uint8 (K, views x colours, height, width), a new array.
+        """
+        chosen = np.arange(self.config.cars) if cars is None else cars
+        images = np.empty((len(chosen), *self.camera_shape), dtype=np.uint8)
         ground, traffic = self._ground, self._traffic
-        render(images, self.state, self._cameras, self._sides_m,
+        render(images, chosen, self.state, self._cameras, self._sides_m,
                ground.ground_of_course[self.course_of], ground.levels, ground.texels, self._sky,
                ground.fields, traffic.world_of, traffic.bodies, traffic.counts)
         return images

@@ -101,6 +101,7 @@ class RaceBatch:
         self.action_space = action_space(action)
         self._paymaster = paymaster
         self._images: NDArray[np.uint8] | None = None
+        self._moved = np.zeros(simulator.config.cars, dtype=np.bool_)
         self._stack = FrameStack(observation.stack)
         self._returns = np.zeros(simulator.config.cars)
 
@@ -108,7 +109,7 @@ class RaceBatch:
         """Begin new episodes by the simulator's start policy; then call `observe`."""
         began = self.simulator.episodes
         self.simulator.reset(cars)
-        self._images = None
+        self._moved[slice(None) if cars is None else cars] = True
         if self._paymaster is not None:
             chosen = np.arange(len(self._returns)) if cars is None else cars
             self._paymaster.begin(chosen, began + 1 + np.arange(len(chosen)))
@@ -124,7 +125,7 @@ class RaceBatch:
             RewardError: The reward function failed.
         """
         verdict = self.simulator.step(self.action.decode(policy_output))
-        rewards = self._pay(look_ahead=not verdict.ended.any())
+        rewards = self._pay()
         self._returns += rewards
         status = self.simulator.control.race['status']
         truncated = verdict.ended & np.isin(status, TRUNCATING)
@@ -136,12 +137,13 @@ class RaceBatch:
         if self._paymaster is not None:
             self._paymaster.close()
 
-    def _pay(self, look_ahead: bool) -> NDArray[np.float32]:
-        """Rewards; what nobody's reset will change is drawn while their process computes."""
+    def _pay(self) -> NDArray[np.float32]:
+        """Rewards; the images are drawn while their process computes."""
+        self._images = None
         if self._paymaster is None:
             return np.zeros(len(self._returns), dtype=np.float32)
         self._paymaster.ask()
-        self._images = self.simulator.images() if look_ahead else None
+        self._images_now()
         return self._paymaster.answer().astype(np.float32)
 
     def _ending(self, car: int) -> Ending:
@@ -159,9 +161,7 @@ class RaceBatch:
         Returns:
             New arrays of `observation_space`, with a leading N.
         """
-        images = self._images_now()
-        self._images = None
-        encoded = self.observation.encode_camera(images)
+        encoded = self.observation.encode_camera(self._images_now())
         return self._with_the_rest(self._stack.push(encoded, fresh))
 
     def peek(self) -> Observation:
@@ -170,8 +170,19 @@ class RaceBatch:
         return self._with_the_rest(self._stack.peek(encoded))
 
     def _images_now(self) -> NDArray[np.uint8]:
-        """What the cameras see, drawn anew unless nothing has moved since it was drawn."""
-        return self.simulator.images() if self._images is None else self._images
+        """What the cameras see; drawn once a step, and again for the cars moved by a reset.
+
+        In a new array then: the old one may be in somebody's last observation. Cars that share a
+        world see each other moved, so all of theirs are drawn.
+        """
+        shared = self.simulator.config.cars_per_world > 1
+        if self._images is None or (shared and self._moved.any()):
+            self._images = self.simulator.images()
+        elif self._moved.any():
+            self._images = self._images.copy()
+            self._images[self._moved] = self.simulator.images(np.flatnonzero(self._moved))
+        self._moved[:] = False
+        return self._images
 
     def _with_the_rest(self, camera: NDArray[np.uint8]) -> Observation:
         observation: Observation = {'camera': camera, 'privileged': self.simulator.privileged()}

@@ -55,10 +55,11 @@ class TopicSimulator(Simulator):
         self.periods = 0
         super().__init__([course], car, config, seed)
 
-    def images(self) -> NDArray[np.uint8]:
+    def images(self, cars: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
         """What the cameras last showed; cars that were just placed are seen at their place."""
         self._settle()
-        return np.stack([link.planes for link in self._links])
+        chosen = range(len(self._links)) if cars is None else cars
+        return np.stack([self._links[car].planes for car in chosen])
 
     def scans(self) -> NDArray[np.float32]:
         """What the lidars last measured."""

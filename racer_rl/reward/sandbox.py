@@ -103,10 +103,12 @@ class RewardSandbox:
             RewardError: The file does not load.
         """
         self._reward, self._limits, self._cars = reward, limits or SandboxLimits(), cars
-        self._process = _start(seed)
-        self._close = weakref.finalize(self, _end, self._process, os.getpid())
+        bell = os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_CLOEXEC)
+        self._process = _start(seed, bell)
+        self._close = weakref.finalize(self, _end, self._process, bell, os.getpid())
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno())
+        self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno(),
+                                ring=bell)
         within_s = self._limits.within_s(cars)
         setup = {'path': str(reward.path), 'source': reward.source, 'sha256': reward.sha256,
                  'cars': cars, 'seed': seed, 'waypoints': waypoints, 'cpu_s': within_s,
@@ -225,7 +227,7 @@ class RewardSandbox:
         return path, f': {last}' if last else ''
 
 
-def _start(seed: int) -> subprocess.Popen[bytes]:
+def _start(seed: int, bell: int) -> subprocess.Popen[bytes]:
     """A Python that finds the same modules and knows nothing else of this process."""
     environment = {'PYTHONHASHSEED': str(seed % 2**32), 'OMP_NUM_THREADS': '1',
                    'OPENBLAS_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1'}
@@ -233,17 +235,19 @@ def _start(seed: int) -> subprocess.Popen[bytes]:
         environment['LD_LIBRARY_PATH'] = os.environ['LD_LIBRARY_PATH']
     path = json.dumps([os.path.abspath(entry) for entry in sys.path if entry])
     return subprocess.Popen(
-        [sys.executable, '-s', '-P', '-c', _BOOT, path], env=environment, cwd='/', bufsize=0,
+        [sys.executable, '-s', '-P', '-c', _BOOT, str(bell), path], env=environment, cwd='/',
+        bufsize=0, pass_fds=(bell,),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the one who asks
     )
 
 
-def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+def _end(process: subprocess.Popen[bytes], bell: int, owner: int) -> None:
     if os.getpid() != owner:  # a fork of the one who started it may forget it, not end it
         return
     process.kill()
     process.wait()
+    os.close(bell)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()

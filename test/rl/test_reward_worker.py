@@ -123,6 +123,7 @@ def test_a_process_that_ends_is_an_error_and_not_a_hang(pay, ending):
 
 
 def test_it_sees_nothing_of_this_process(pay, monkeypatch, tmp_path):
+    """But its two pipes and the bell."""
     monkeypatch.setenv('SECRET', 'word')
     with open(tmp_path / 'open.txt', 'w') as stream:
         os.set_inheritable(stream.fileno(), True)
@@ -130,7 +131,7 @@ def test_it_sees_nothing_of_this_process(pay, monkeypatch, tmp_path):
             import os, sys
             def reward_function(params):
                 others = [fd for fd in range(3, 64) if os.path.exists(f'/proc/self/fd/{fd}')]
-                return float('SECRET' in os.environ) + 10.0 * (len(others) > 2)
+                return float('SECRET' in os.environ) + 10.0 * (len(others) > 3)
             """)
     assert rewards == [0.0, 0.0]
 
