@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from racer_rl.cli.drive import has_ros
 from racer_rl.cli.main import run
 from racer_rl.store.models import model_folder
 from racer_sim.track_library import find_track
@@ -31,20 +32,25 @@ def demo(
 ) -> None:
     """Train a car, race it and film it: the first minute with racer.
 
-    It runs `racer train` and `racer evaluate`, and shows both command lines. Models that exist
-    already are left alone; a film and a picture of an earlier demo in the same folder are
-    replaced.
+    It runs `racer train`, `racer evaluate` and, where ROS 2 is, `racer drive`, and shows the
+    command lines. Models that exist already are left alone; a film and a picture of an earlier
+    demo in the same folder are replaced.
     """
     course = find_track(track).name
     # A model remembers its track's file, and should find it from any folder.
     place = str(Path(track).resolve()) if track.lower().endswith(('.npy', '.csv')) else course
     model = _free_name(course)
     film, picture = out / 'race.mp4', out / 'racing_line.png'
-    _announce('1 of 2: train until all of 12 laps are clean; the first time ever also compiles.')
+    _announce('1 of 3: train until all of 12 laps are clean; the first time ever also compiles.')
     _do('train', '--track', place, '--name', model, '--seed', str(seed))
-    _announce('2 of 2: race 3 laps from each of 4 starts, and film the first.')
+    _announce('2 of 3: race 3 laps from each of 4 starts, and film the first.')
     with Console(stderr=True).status('racing and filming, about ten seconds'):
         _do('evaluate', model, '--video', str(film), '--plot', str(picture))
+    _announce("3 of 3: the same laps through the car's own nodes, every one a program of its own.")
+    if has_ros():
+        _do('drive', model)
+    else:
+        typer.echo('skipped: there is no ROS 2 (rclpy) here.', err=True)
     typer.echo(_farewell(model, place, film, picture))
 
 

@@ -79,9 +79,14 @@ def require_ros() -> None:
     Raises:
         ConfigError: Saying where to get it.
     """
-    if find_spec('rclpy') is None:
+    if not has_ros():
         raise ConfigError('rclpy is not installed; source an installation of ROS 2 (Jazzy or '
                           "newer), or on Linux x86_64 install wheels of it: pip install '.[ros]'.")
+
+
+def has_ros() -> bool:
+    """Whether rclpy can be imported."""
+    return find_spec('rclpy') is not None
 
 
 @contextmanager

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     'train': 'Teach a model to drive a track.',
     'evaluate': 'Drive laps with a model, judge them, film and draw them.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
+    'calibrate': "Find the pulses of a car's servo and speed controller.",
     'bench': 'Measure the simulator and training on this machine.',
 }
 """Command to its line in `racer --help`.

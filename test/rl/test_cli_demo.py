@@ -1,4 +1,4 @@
-"""`racer demo`: two command lines of racer, a model with a free name, a film and a picture."""
+"""`racer demo`: command lines of racer, a model with a free name, a film and a picture."""
 
 import json
 import shlex
@@ -24,6 +24,7 @@ def typed(monkeypatch, racer_home):
         return 0
 
     monkeypatch.setattr(demo, 'run', remember)
+    monkeypatch.setattr(demo, 'has_ros', lambda: True)
     return lines
 
 
@@ -31,17 +32,25 @@ def option(words, name):
     return words[words.index(name) + 1]
 
 
-def test_it_trains_and_then_evaluates_the_same_model(typed, capsys):
+def test_it_trains_evaluates_and_drives_the_same_model(typed, capsys):
     assert run(['demo', '--track', 'Meander', '--out', 'here', '--seed', '3']) == 0
-    train, evaluate = typed
+    train, evaluate, drive = typed
     assert train == ('train', '--track', 'meander', '--name', 'demo-meander', '--seed', '3')
     assert evaluate[:2] == ('evaluate', 'demo-meander')
+    assert drive == ('drive', 'demo-meander')
     assert option(evaluate, '--video') == 'here/race.mp4'
     assert option(evaluate, '--plot') == 'here/racing_line.png'
     out, err = capsys.readouterr()
     assert 'here/race.mp4' in out
     assert f'$ racer {shlex.join(train)}' in err
     assert f'$ racer {shlex.join(evaluate)}' in err
+
+
+def test_without_ros_it_drives_no_nodes(typed, capsys, monkeypatch):
+    monkeypatch.setattr(demo, 'has_ros', lambda: False)
+    assert run(['demo', '--track', 'oval']) == 0
+    assert [words[0] for words in typed] == ['train', 'evaluate']
+    assert 'skipped: there is no ROS 2 (rclpy) here.' in capsys.readouterr().err
 
 
 def test_models_that_exist_are_left_alone(typed, racer_home, capsys):
@@ -90,7 +99,8 @@ def test_a_whole_demo(racer_home, tmp_path):
     result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=240,
                             check=False)
     assert result.returncode == 0, result.stderr
-    assert '12 of 12 laps clean' in result.stdout
+    trained_and_driven = 3 if demo.has_ros() else 2
+    assert result.stdout.count('12 of 12 laps clean') == trained_and_driven
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
         'race.mp4', 'racing_line.png']
     model = open_model('demo-oval')
