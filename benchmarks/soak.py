@@ -278,7 +278,7 @@ def soak(minutes: float, bundle: Path, kills: int = KILLS) -> tuple[Log, Drive]:
         folder = Path(name)
         plan = DrivePlan(bundle=bundle, track='oval', mode='realtime',
                          judged=EvaluationPlan(laps=1000, starts=1, resets=1_000_000))
-        with (private_domain(folder / 'ros_log'),
+        with (private_domain(folder),
               Supervisor(folder, {**os.environ, 'PYTHONPATH': str(Path(__file__).parent)})
               as supervisor):
             wanted = [through_the_relay(program) for program in programs(plan, folder)]

@@ -141,7 +141,7 @@ class RosBenchmark:
         """Steps a second of a car that learns over topics."""
         from racer_rl.nodes.learning import learn
 
-        with (private_domain(folder / 'ros_log'), environment(RACER_HOME=str(folder)),
+        with (private_domain(folder), environment(RACER_HOME=str(folder)),
               Supervisor(folder, os.environ) as supervisor):
             for program in programs(self._plan(bundle, 'lockstep'), folder,
                                     ('sim', 'camera', 'motor')):

@@ -7,10 +7,10 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import ConfigError
 
 DOMAINS: Final = range(1, 101)
@@ -19,18 +19,46 @@ DOMAINS: Final = range(1, 101)
 GUARD_PORT: Final = 33_400
 """Plus the domain: whoever listens there (TCP) has reserved it, before anybody speaks in it."""
 
+_RANGE: Final = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
+_FASTDDS: Final = 'rmw_fastrtps'
 _FIRST_PORT: Final = 7400
 _PORTS_A_DOMAIN: Final = 250
 _FIRST_PARTICIPANT: Final = 10
 """Port numbers of DDSI-RTPS 2.5, section 9.6.2.3."""
 
+LOOPBACK_PROFILE: Final = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<dds xmlns="http://www.eprosima.com">
+  <profiles>
+    <transport_descriptors>
+      <transport_descriptor>
+        <transport_id>loopback</transport_id>
+        <type>UDPv4</type>
+        <interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>
+      </transport_descriptor>
+    </transport_descriptors>
+    <participant profile_name="racer" is_default_profile="true">
+      <rtps>
+        <userTransports><transport_id>loopback</transport_id></userTransports>
+        <useBuiltinTransports>false</useBuiltinTransports>
+      </rtps>
+    </participant>
+  </profiles>
+</dds>
+"""
+"""Of Fast DDS: this machine only, and no shared memory.
+
+ROS's own setting for one machine, LOCALHOST, brings shared memory along, whatever else is set. See
+`contract.TRANSPORT` for why it must not.
+"""
+
 
 @contextmanager
-def private_domain(log_folder: Path) -> Iterator[int]:
+def private_domain(folder: Path) -> Iterator[int]:
     """Make this process, and those that it starts, alone in a ROS domain on this machine.
 
     Args:
-        log_folder: For the logs of ROS.
+        folder: For the logs of ROS and the settings of its middleware.
 
     Yields:
         The `ROS_DOMAIN_ID` that is set meanwhile.
@@ -38,11 +66,28 @@ def private_domain(log_folder: Path) -> Iterator[int]:
     Raises:
         ConfigError: All domains are taken.
     """
-    variable, transport = TRANSPORT
-    with _reserved() as domain, environment(**{
-            'ROS_DOMAIN_ID': str(domain), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            'ROS_LOG_DIR': str(log_folder), variable: os.environ.get(variable, transport)}):
+    with _reserved() as domain, environment(
+            ROS_DOMAIN_ID=str(domain), ROS_LOG_DIR=str(folder / 'ros_log'),
+            **_one_machine(folder)):
         yield domain
+
+
+def _one_machine(folder: Path) -> dict[str, str]:
+    """Environment of nodes that speak on this machine only."""
+    if not os.environ.get('RMW_IMPLEMENTATION', _FASTDDS).startswith(_FASTDDS):
+        return {_RANGE: 'LOCALHOST'}
+    profile = folder / 'fastdds.xml'
+    profile.write_text(LOOPBACK_PROFILE, encoding='utf-8')
+    return {_RANGE: 'SUBNET', _profile_variable(): str(profile)}
+
+
+def _profile_variable() -> str:
+    """What Fast DDS calls it: ROS 2 Jazzy, rclpy 7, has the older one."""
+    try:
+        old = int(version('rclpy').split('.')[0]) < 8
+    except (PackageNotFoundError, ValueError):
+        old = False
+    return 'FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def running_graph(plan: DrivePlan, bag: Bag | None = None) -> Iterator[Drive]:
         RacerError: A program does not start, or the parts do not find each other.
     """
     with (tempfile.TemporaryDirectory(prefix='racer-drive-') as name,
-          private_domain(Path(name) / 'ros_log')):
+          private_domain(Path(name))):
         folder, timing = Path(name), Timing()
         wanted = programs(plan, folder)
         with Supervisor(folder, os.environ) as supervisor:

@@ -161,13 +161,25 @@ def test_domains_are_private_and_given_back(tmp_path, monkeypatch):
     monkeypatch.delenv('ROS_LOG_DIR', raising=False)
     with private_domain(tmp_path) as one:
         assert os.environ['ROS_DOMAIN_ID'] == str(one)
-        assert os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-        assert os.environ['ROS_LOG_DIR'] == str(tmp_path)
+        assert os.environ['ROS_LOG_DIR'] == str(tmp_path / 'ros_log')
         with private_domain(tmp_path) as two:
             assert two != one
         assert os.environ['ROS_DOMAIN_ID'] == str(one)
     assert os.environ['ROS_DOMAIN_ID'] == '7'
     assert 'ROS_LOG_DIR' not in os.environ
+
+
+@pytest.mark.parametrize(('middleware', 'reach'), [('rmw_fastrtps_cpp', 'SUBNET'),
+                                                   ('rmw_cyclonedds_cpp', 'LOCALHOST')])
+def test_nobody_else_on_the_network_is_spoken_to(tmp_path, monkeypatch, middleware, reach):
+    monkeypatch.setenv('RMW_IMPLEMENTATION', middleware)
+    with private_domain(tmp_path):
+        assert os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] == reach
+        profiles = [value for name, value in os.environ.items()
+                    if name.endswith('_DEFAULT_PROFILES_FILE')]
+        if reach == 'SUBNET':
+            [profile] = profiles
+            assert '<address>127.0.0.1</address>' in Path(profile).read_text('utf-8')
 
 
 def test_a_domain_in_which_somebody_speaks_is_not_taken(tmp_path, monkeypatch):
