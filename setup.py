@@ -67,6 +67,7 @@ setup(
         'opencv-python-headless',
         'rich',
         'scipy',
+        'shapely',  # for reward functions, which may import it as on the DeepRacer console
         'stable-baselines3>=2.7',
         'tensorboard',
         'torch>=2.6',
