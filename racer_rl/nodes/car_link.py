@@ -82,6 +82,11 @@ class CarLink:
         self.truth['steering_rad'] = command.steering_rad
         self._send()
 
+    def rest(self) -> None:
+        """Neutral, if the car was ever seen."""
+        if math.isfinite(self.image_s):
+            self.command(NEUTRAL)
+
     def _send(self) -> None:
         assert self._command is not None
         self._commands.publish(twist_message(
@@ -90,9 +95,7 @@ class CarLink:
 
     def place(self, pose: Pose) -> None:
         """Lift the car to a pose, neutral; nothing that was seen until now is of there."""
-        if math.isfinite(self.image_s):
-            # Or, in real time, it would drive on as it was told last.
-            self.command(NEUTRAL)
+        self.rest()  # or, in real time, it would drive on as it was told last
         self._command = None
         self.truth['x_m'] = math.nan
         now_s, frame_id = ros.ros_clock(self._node)(), contract.topic('sim/place').frame

@@ -32,7 +32,6 @@ from racer_vehicle.errors import ConfigError, RacerError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.parameters import declare, declare_car
 from racer_vehicle.nodes.running import FAILED, spin
-from racer_vehicle.signals import NEUTRAL
 
 
 class Outcome(NamedTuple):
@@ -63,9 +62,9 @@ class TrainerNode(Node):
         self._bundles = ros.publisher(self, 'policy/bundle')
 
     def stop(self) -> None:
-        """Leave the cars without a command."""
+        """Leave the cars neutral."""
         for link in self._links:
-            link.command(NEUTRAL)
+            link.rest()
 
     def train(self, executor: Executor) -> Outcome:
         """Train as the parameters say.
