@@ -334,11 +334,12 @@ def report(log: Log, drive: Drive, minutes: float) -> tuple[str, list[str]]:
         '|',
         f'| memory of any process, growth | {FLAT:.0%} | '
         f'{max(last / first - 1.0 for first, last in held.values()):+.1%} at most |', '',
-        f'{timing.images:,} images reached {timing.images - timing.dropped:,} commands at the '
-        f'motor; from image to motor p50 {applied.p50_ms:.1f} ms, p99 {applied.p99_ms:.1f} ms, '
-        f"longest {applied.max_ms:.0f} ms, the relay's hops included. {race.laps} laps, "
-        f'{race.incidents} incidents, of which {len(log.kills)} are the stops after kills '
-        '(immobilized).', '',
+        f'{timing.images:,} images left the simulator while the car was to race, restarts of the '
+        f'killed node included; on {timing.images - timing.dropped:,} of them a command reached '
+        f'the motor. From image to motor p50 {applied.p50_ms:.1f} ms, p99 {applied.p99_ms:.1f} '
+        f"ms, longest {applied.max_ms:.0f} ms, the relay's three hops included. {race.laps} laps, "
+        f'{race.incidents} incidents; a car that stands for a second, as after a kill, is one.',
+        '',
         '## Kills', '', '| at, s | speed, m/s | neutral after, ms | stands after, s | '
         'drives again after, s |', '|---|---|---|---|---|',
     ]
