@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from dataclasses import fields
 
 import pytest
 
@@ -110,3 +111,16 @@ def test_a_checkpoint_for_another_car_does_not_take_over(trained, toy, tmp_path)
         drive.until(lambda: drive.race.stamp_s > steps + 1.0, PATIENCE_S, 'more of the drive')
 
 
+
+
+def test_its_parameter_file_holds_its_defaults(repository):
+    import yaml
+
+    from racer_rl.nodes.trainer_settings import TrainerSettings
+
+    content = yaml.safe_load((repository / 'config' / 'trainer.yaml').read_text('utf-8'))
+    default = TrainerSettings()
+    written = content['/**']['ros__parameters']
+    assert {name: tuple(value) if isinstance(value, list) else value
+            for name, value in written.items()} == {
+                item.name: getattr(default, item.name) for item in fields(default)}
