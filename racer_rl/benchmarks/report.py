@@ -119,6 +119,11 @@ def _print_simulator(figures: SimulatorFigures, console: Console) -> None:
             f'{min(row.episodes)}-{max(row.episodes)}',
         )
     console.print(table)
+    for share in figures.reward_share:
+        percent = share.percent
+        console.print(
+            f'Calling the reward, {share.cars} cars: {percent.median:.1f} % of a step '
+            f'({percent.low:.1f}-{percent.high:.1f}).', highlight=False)
     for name, counted in {row.name: row.counted for row in figures.results}.items():
         console.print(f'  {name}: {counted}', style='dim', highlight=False)
     console.print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +12,14 @@ from typing import Final
 import cv2
 
 from racer_rl.benchmarks.cost import Cost, Spread, Tell, cost_of, run_python
-from racer_rl.benchmarks.workloads import WORKLOADS, Driver, Workload, warm_up
+from racer_rl.benchmarks.workloads import (
+    CAMERA,
+    CAMERA_AND_REWARD,
+    WORKLOADS,
+    Driver,
+    Workload,
+    warm_up,
+)
 from racer_sim.track_library import find_track
 from racer_vehicle.spec import require_range
 
@@ -46,6 +53,20 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RewardShare:
+    """What calling a person's reward function costs of a step.
+
+    Attributes:
+        cars: Simulated side by side.
+        percent: Of the time by the clock of a step of `camera+reward`; each repetition against
+            that of `camera` just before it.
+    """
+
+    cars: int
+    percent: Spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorFigures:
     """Result of `SimulatorBenchmark`.
 
@@ -57,6 +78,7 @@ class SimulatorFigures:
         cold_start: A new process until every workload has made a step, its kernels compiled.
         warm_start: The same with kernels that an earlier process compiled.
         results: By number of cars, then workload.
+        reward_share: By number of cars.
     """
 
     track: str
@@ -66,6 +88,7 @@ class SimulatorFigures:
     cold_start: Cost
     warm_start: Cost
     results: tuple[Throughput, ...]
+    reward_share: tuple[RewardShare, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +141,10 @@ class SimulatorBenchmark:
             cold_start=cold,
             warm_start=warm,
             results=tuple(self._throughput(*key, taken) for key, taken in samples.items()),
+            reward_share=tuple(
+                _reward_share(cars, samples[cars, CAMERA], samples[cars, CAMERA_AND_REWARD])
+                for cars in self.cars
+            ),
         )
 
     def _periods(self, workload: Workload, cars: int) -> int:
@@ -150,6 +177,16 @@ class SimulatorBenchmark:
             cpu_steps_per_s=Spread.of(steps / cost.cpu_s for cost, _ in taken),
             wall_steps_per_s=Spread.of(steps / cost.wall_s for cost, _ in taken),
         )
+
+
+def _reward_share(
+    cars: int, without: Sequence[tuple[Cost, int]], paid: Sequence[tuple[Cost, int]]
+) -> RewardShare:
+    """Compare repetitions of `CAMERA` and `CAMERA_AND_REWARD`, which are equally long."""
+    return RewardShare(cars=cars, percent=Spread.of(
+        100.0 * (1.0 - before.wall_s / after.wall_s)
+        for (before, _), (after, _) in zip(without, paid, strict=True)
+    ))
 
 
 @contextmanager

@@ -127,15 +127,18 @@ def _sb3(track: str, cars: int, seed: int) -> tuple[Simulator, Advance]:
     return env.batch.simulator, advance
 
 
+CAMERA: Final = Workload('camera', 'state + 160x120 grey camera', 30_000, _camera)
+CAMERA_AND_REWARD: Final = Workload(
+    'camera+reward',
+    f'camera + Python reward ({REWARD}), every step, with the full dictionary',
+    30_000,
+    _reward,
+)
+
 WORKLOADS: Final = (
     Workload('state', 'physics, projection, rules, privileged observation', 100_000, _state),
-    Workload('camera', 'state + 160x120 grey camera', 30_000, _camera),
-    Workload(
-        'camera+reward',
-        f'camera + Python reward ({REWARD}), every step, with the full dictionary',
-        30_000,
-        _reward,
-    ),
+    CAMERA,
+    CAMERA_AND_REWARD,
     Workload(
         'sb3',
         "camera+reward through SB3's vector environment, image shrunk to "

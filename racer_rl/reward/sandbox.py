@@ -6,6 +6,7 @@ becomes a `RewardError` that names the line, as does one that raises.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -14,7 +15,8 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +35,8 @@ _BOOT: Final = ('import json, sys; sys.path[:] = json.loads(sys.argv.pop()); '
 
 _DUMP_S: Final = 0.5
 """How long a process that hangs may take to say where."""
+
+_LIBC: Final = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,7 @@ class RewardSandbox:
                  'cars': cars, 'seed': seed, 'waypoints': waypoints, 'cpu_s': within_s,
                  'memory_bytes': self._limits.memory_mib << 20}
         self._waiting_for = 0
+        self._core = _OtherCore(self._process.pid, os.sched_getaffinity(0))
         self._send(json.dumps(setup).encode())
         self._receive(self._limits.start_s)
         answer = json.loads(self._receive(within_s))
@@ -145,6 +150,7 @@ class RewardSandbox:
         if self._waiting_for:
             self.answer()  # of one who was interrupted before he heard it
         cars, objects = numbers.cars.shape[1], numbers.objects.shape[1]
+        self._core.leave_ours()
         self._send(WORK.pack(cars, objects), numbers.cars.tobytes(), numbers.objects.tobytes())
         self._waiting_for = cars
 
@@ -225,6 +231,31 @@ class RewardSandbox:
             return f'{path}:{line}: `{self._reward.line(line)}`', ''
         last = said.decode(errors='replace').strip().rpartition('\n')[2]
         return path, f': {last}' if last else ''
+
+
+class _OtherCore:
+    """Keeps a process off the core on which it is asked, where there is another one.
+
+    Linux likes to wake it right there: it then takes the place of the one who asks, and both work
+    in turns instead of side by side.
+    """
+
+    def __init__(self, process_id: int, cores: Collection[int]) -> None:
+        """Leave the process where it is.
+
+        Args:
+            process_id: Of the process.
+            cores: Both may use.
+        """
+        self._process_id, self._cores, self._ours = process_id, set(cores), -1
+
+    def leave_ours(self) -> None:
+        """Send the process elsewhere, if the one who asks has moved to another core."""
+        ours = _LIBC.sched_getcpu()
+        if ours != self._ours and len(self._cores) > 1:
+            self._ours = ours
+            with suppress(OSError):  # it has ended, or a container does not allow it
+                os.sched_setaffinity(self._process_id, self._cores - {ours})
 
 
 def _start(seed: int, bell: int) -> subprocess.Popen[bytes]:

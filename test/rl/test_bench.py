@@ -106,6 +106,8 @@ def test_simulator_reports_every_workload_and_batch(simulator):
     for rate in (row.cpu_steps_per_s for row in figures.results):
         assert 0.0 < rate.low <= rate.median <= rate.high
     assert told[-1] == 'simulator: 2 cars, seed 1 of 0-1'
+    assert [share.cars for share in figures.reward_share] == [3, 2]
+    assert all(share.percent.high < 100.0 for share in figures.reward_share)
 
 
 def test_training_runs_the_command_on_a_file(training, racer_home):
@@ -140,7 +142,8 @@ def test_json_holds_all_of_the_report(simulator, training):
     data = json.loads(json.dumps(report.as_dict()))
     assert data.keys() == {'machine', 'simulator', 'training', 'ros', 'references'}
     assert data['simulator'].keys() == {
-        'track', 'length_m', 'seeds', 'threads', 'cold_start', 'warm_start', 'results'
+        'track', 'length_m', 'seeds', 'threads', 'cold_start', 'warm_start', 'results',
+        'reward_share',
     }
     assert data['simulator']['results'][0].keys() == {
         'name', 'counted', 'cars', 'steps', 'episodes', 'cpu_steps_per_s', 'wall_steps_per_s'

@@ -15,7 +15,7 @@ from racer_rl.reward.loading import read_reward
 from racer_rl.reward.log import LINES_PER_S, RewardLog
 from racer_rl.reward.params import ParamsBuilder
 from racer_rl.reward.paymaster import Paymaster
-from racer_rl.reward.sandbox import RewardSandbox, SandboxLimits
+from racer_rl.reward.sandbox import RewardSandbox, SandboxLimits, _OtherCore
 from racer_sim.bodies import Box
 from racer_sim.courses import courses_of
 from racer_sim.simulator import Simulator, SimulatorConfig
@@ -258,3 +258,24 @@ def test_the_process_imports_no_more_than_it_needs():
             "print(*{'torch', 'numba', 'gymnasium', 'scipy', 'racer_sim'} & {*sys.modules})")
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, check=True)
     assert done.stdout.strip() == b''
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='there is but one core')
+def test_whoever_asks_and_whoever_computes_are_on_different_cores():
+    allowed = os.sched_getaffinity(0)
+    with subprocess.Popen(['sleep', '60']) as process:
+        try:
+            for ours in sorted(allowed):
+                os.sched_setaffinity(0, {ours})
+                core = _OtherCore(process.pid, allowed)
+                core.leave_ours()
+                assert os.sched_getaffinity(process.pid) == allowed - {ours}
+        finally:
+            os.sched_setaffinity(0, allowed)
+            process.kill()
+
+
+def test_a_process_that_has_ended_is_left_alone():
+    with subprocess.Popen(['true']) as process:
+        process.wait()
+        _OtherCore(process.pid, {0, 1}).leave_ours()
