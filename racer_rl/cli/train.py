@@ -254,10 +254,18 @@ def _summary(
     if best:
         clean, total, pace_s = best['clean_laps'], best['total_laps'], best['mean_lap_s']
         pace = '' if pace_s is None else f', mean lap {pace_s:.2f} s'
-        lines.append(f'best model: {clean} of {total} laps clean{pace}.')
+        lines.append(f'best model: {clean} of {total} laps clean{pace}{_confirmed(best)}.')
     lines.append(f'saved in {folder.path}')
     if best and best['clean_laps'] == best['total_laps']:
         lines.append(f'watch it drive: racer evaluate {folder.name} --video {folder.name}.mp4')
     else:
         lines.append(f'train on: racer train --name {folder.name} --resume')
     return '\n'.join(lines)
+
+
+def _confirmed(best: Mapping[str, Any]) -> str:
+    confirmation = best.get('confirmation')
+    if not confirmation:
+        return ''
+    clean, total = confirmation['clean_laps'], confirmation['total_laps']
+    return f'; {clean} of {total} more, from other starts, to confirm it'

@@ -129,9 +129,14 @@ class Evaluation:
         return min(self.lap_times_s, default=None)
 
     @property
-    def rank(self) -> tuple[float, ...]:
-        """Greater is better: clean laps, then completion, then pace."""
-        return float(self.clean_laps), self.completion, -(self.mean_lap_s or np.inf)
+    def reliability(self) -> tuple[float, float]:
+        """Greater is better: clean laps, then completion."""
+        return float(self.clean_laps), self.completion
+
+    @property
+    def pace(self) -> float:
+        """Greater is better: less the mean lap time, seconds."""
+        return -(self.mean_lap_s or np.inf)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for `--json` and for the model's folder; times to the microsecond."""

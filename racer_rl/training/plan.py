@@ -29,7 +29,7 @@ class Limits:
     Attributes:
         time_s: Seconds of this session.
         steps: Environment steps in total, resumed ones included.
-        until_laps: Stop once every lap of the evaluation plan is clean.
+        until_laps: Stop once every lap of the evaluation is clean, and every one that confirms it.
     """
 
     time_s: float = float('inf')
@@ -52,6 +52,8 @@ class TrainingPlan:
         hyperparameters: Of the learner; their type names the algorithm.
         limits: When to stop.
         evaluation: What the policy is judged on.
+        confirmation: What a policy whose laps were all clean has to drive besides, before it
+            counts as one that drives clean laps; None: its word is taken.
         seed: Of network, exploration and simulator; NumPy's global generator takes 32 bits.
     """
 
@@ -59,6 +61,8 @@ class TrainingPlan:
     hyperparameters: Hyperparameters
     limits: Limits
     evaluation: EvaluationPlan = field(default_factory=EvaluationPlan)
+    confirmation: EvaluationPlan | None = field(
+        default_factory=lambda: EvaluationPlan(starts=16, seed=1))
     seed: int = 0
 
     def __post_init__(self) -> None:

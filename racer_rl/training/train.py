@@ -19,7 +19,7 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
 from racer_rl.envs.build import build_batch
 from racer_rl.envs.vector import RaceVecEnv
-from racer_rl.evaluation.laps import Evaluation, evaluate
+from racer_rl.evaluation.laps import Evaluation
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
@@ -27,6 +27,7 @@ from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
 from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_rl.training.judgement import Judgement, judge
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
 from racer_rl.training.standing import Meter, Standing, Watcher
@@ -87,7 +88,7 @@ class Training:
         self.env = RaceVecEnv(batch)
         self.meter = Meter(self.env)
         self.best: Evaluation | None = None
-        self._evaluation: Evaluation | None = None
+        self._judgement = Judgement()
         self._evaluate_at = 0
         self._best: dict[str, Any] = {}
         if resume:
@@ -155,7 +156,7 @@ class Training:
             mean_reward=self.meter.mean_reward,
             completion=self.meter.completion,
             best_lap_s=self.meter.best_lap_s,
-            evaluation=self._evaluation,
+            evaluation=self._judgement.evaluation,
             best=self.best,
         )
 
@@ -168,10 +169,10 @@ class Training:
 
     def _reason(self, interrupted: bool) -> StopReason | None:
         limits, settings = self.plan.limits, self.plan.hyperparameters
-        judged, steps = self._evaluation, self.model.num_timesteps
+        steps = self.model.num_timesteps
         mean_reward = self.meter.mean_reward
         reached = {
-            StopReason.LAPS: limits.until_laps and judged is not None and judged.is_clean,
+            StopReason.LAPS: limits.until_laps and self._judgement.drives_clean_laps,
             StopReason.INTERRUPTED: interrupted,
             StopReason.STEPS: limits.steps is not None and steps >= limits.steps,
             StopReason.TIME: time.monotonic() - self._began_s >= limits.time_s,
@@ -185,26 +186,17 @@ class Training:
     def _evaluate(self) -> None:
         """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
         steps = self.model.num_timesteps
-        self._evaluation = evaluate(
-            deterministic_policy(self.model),
-            self.plan.setup,
-            self.plan.evaluation,
-            simulator=self._elsewhere,
-        )
+        judged = self._judgement = judge(
+            deterministic_policy(self.model), self.plan, self._elsewhere,
+            to_beat=tuple(self._best.get('rank', ())))
         if self._elsewhere is not None:
             self.model._last_obs = None  # the learner's episodes gave way to the evaluation
         self._evaluate_at = steps + int(EVALUATION_GROWTH * steps)
-        for name, value in (
-            ('clean_laps', self._evaluation.clean_laps),
-            ('completion', self._evaluation.completion),
-            ('mean_lap_s', self._evaluation.mean_lap_s),
-        ):
-            if value is not None:
-                self.model.logger.record(f'evaluation/{name}', value)
-        rank = self._evaluation.rank
-        if rank >= tuple(self._best.get('rank', ())):
-            self.best = self._evaluation
-            self._best = {'steps': steps, 'rank': rank, 'evaluation': self.best.as_dict()}
+        for name, value in judged.figures.items():
+            self.model.logger.record(f'evaluation/{name}', value)
+        if judged.rank >= tuple(self._best.get('rank', ())):
+            self.best = judged.evaluation
+            self._best = {'steps': steps, 'rank': judged.rank, 'evaluation': judged.as_dict()}
             self.save('best')
             if self._improved is not None:
                 self._improved(self.model)

@@ -37,6 +37,7 @@ def test_without_ros_it_says_where_to_get_it(bundle, capsys, monkeypatch):
     (('--factor', '2'), 'factor is 2 in lock-step; allowed there: none'),
     (('--factor', '0', '--mode', 'realtime'), 'factor is 0.0; allowed: 0.01 to 100'),
     (('--mode', 'fast'), "'fast' is not one of 'lockstep', 'realtime'"),
+    (('--simulator', 'webots'), "'webots' is not one of 'embedded', 'gazebo'"),
     (('--direction', 'both'), "'both' is not one of 'forward', 'reverse'"),
     (('--track', 'ovla'), "unknown track 'ovla'; did you mean oval?"),
     (('--bag', 'drive.bag'), 'allowed: a file *.mcap in a folder that exists'),

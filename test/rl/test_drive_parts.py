@@ -87,6 +87,7 @@ def test_only_what_happens_while_the_car_races_counts():
 
 @pytest.mark.parametrize(('changes', 'message'), [
     ({'mode': 'fast'}, "mode is 'fast'; allowed: lockstep, realtime"),
+    ({'simulator': 'webots'}, "simulator is 'webots'; allowed: embedded, gazebo"),
     ({'factor': 2.0}, 'factor is 2 in lock-step; allowed there: none'),
     ({'mode': 'realtime', 'factor': 0.0}, r'factor is 0\.0; allowed: 0\.01 to 100'),
 ])
@@ -134,6 +135,19 @@ def test_real_time_is_the_systems_time_as_on_a_car(bundle, tmp_path, factor, sta
     assert settings['motor']['use_sim_time'] is simulated
 
 
+@pytest.mark.parametrize('mode', ['lockstep', 'realtime'])
+def test_gazebo_takes_the_place_of_the_simulator_and_tells_the_time(bundle, tmp_path, mode):
+    plan = plan_of(bundle, simulator='gazebo', mode=mode)
+    started = {program.name: program for program in programs(plan, tmp_path)}
+    assert started['sim'].module == 'racer_sim.nodes.gazebo_node'
+    assert {started[name].module for name in NODES if name != 'sim'} == {
+        NODES[name] for name in NODES if name != 'sim'}
+    told = parameters_of(started['sim'])
+    assert (told['mode'], told['track'], told['image']) == (mode, 'oval', 'mono8')
+    assert 'stamps' not in told
+    assert parameters_of(started['motor'])['use_sim_time'] is True
+
+
 def test_some_of_the_nodes_can_be_wanted(bundle, tmp_path):
     wanted = programs(plan_of(bundle), tmp_path, ('sim', 'motor'))
     assert [program.name for program in wanted] == ['sim', 'motor']
@@ -160,8 +174,9 @@ def test_the_result_is_what_evaluate_prints_and_the_graphs_times():
     track = find_track('oval')
     plan = EvaluationPlan(laps=2, starts=2)
     runs = tuple(run_of(state, track, reverse=False, share=0.0, laps=2) for state in (DONE, LOST))
-    result = DriveResult(model='m', sha256='ab', mode='lockstep', factor=1.0, seconds=10.0,
-                         evaluation=Evaluation(plan, runs), timing=Timing().figures)
+    result = DriveResult(model='m', sha256='ab', simulator='embedded', mode='lockstep', factor=1.0,
+                         seconds=10.0, evaluation=Evaluation(plan, runs),
+                         timing=Timing().figures)
     record = json.loads(json.dumps(result.as_dict()))
     assert record.items() >= Evaluation(plan, runs).as_dict().items()
     assert (record['clean_laps'], record['total_laps'], record['steps']) == (3, 4, 772)

@@ -9,13 +9,11 @@ import torch
 
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import (
-    Evaluation,
     EvaluationPlan,
-    Run,
     evaluate,
     with_course,
 )
-from racer_sim.rules import Lap, Status
+from racer_sim.rules import Status
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec, MotorSpec
 
@@ -131,22 +129,6 @@ def test_as_dict_is_plain_and_complete():
         'track', 'direction', 'start', 'status', 'incidents', 'completion', 'time_s',
         'lap_times_s', 'lap_clean'}
     assert record['status_counts'] == {'lap_complete': 2}
-
-
-def judged(clean, dirty, completion, lap_s):
-    laps = tuple(Lap(0, number, lap_s, number < clean) for number in range(clean + dirty))
-    run = Run(track='oval', direction='forward', start=0.0, status=Status.OFF_TRACK, incidents=0,
-              completion=completion, time_s=1.0, laps=laps)
-    return Evaluation(EvaluationPlan(), (run,))
-
-
-def test_rank_prefers_clean_laps_then_distance_then_pace():
-    from_worst = [judged(0, 0, 0.1, 9.0), judged(0, 0, 0.2, 9.0), judged(0, 1, 0.2, 9.0),
-                  judged(1, 0, 0.1, 9.0), judged(1, 0, 0.5, 9.0), judged(1, 0, 0.5, 8.0),
-                  judged(2, 0, 0.5, 12.0)]
-    ranks = [one.rank for one in from_worst]
-    assert ranks == sorted(ranks)
-    assert len(set(ranks)) == len(ranks)
 
 
 @pytest.mark.parametrize('wrong', [
