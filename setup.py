@@ -13,7 +13,7 @@ ROS_WHEELS = "platform_system == 'Linux' and platform_machine == 'x86_64'"
 
 NODES = {
     'racer_vehicle': ('camera', 'lidar', 'motor', 'inference'),
-    'racer_sim': ('sim', 'race_control'),
+    'racer_sim': ('sim', 'gazebo', 'race_control'),
     'racer_rl': ('trainer',),
 }
 """Package -> its nodes; each is an executable `<node>_node`."""

@@ -10,7 +10,11 @@ from launch.actions import (
 )
 from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import (
+    EnvironmentVariable,
+    LaunchConfiguration,
+    PathJoinSubstitution,
+)
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
@@ -30,7 +34,11 @@ ARGUMENTS = (
     ('resets', '100', 'incidents that a run survives; after each the car is put back'),
     ('inference', 'true', 'false: no policy drives, e.g. because a trainer does'),
     ('rviz', 'false', 'true: show it'),
+    ('gui', 'false', "true: Gazebo's own window"),
+    ('bridge', 'false', 'true: ros_gz_bridge carries the topics of Gazebo (realtime, one car)'),
 )
+
+SIMULATORS = {'embedded': 'sim', 'gazebo': 'gazebo'}
 
 
 def shared(*parts):
@@ -53,7 +61,7 @@ def own_node(name, namespace, **parameters):
     """A node of this package with its YAML; the simulator's end is the end of all."""
     return Node(
         package='racer', executable=f'{name}_node', name=name, namespace=namespace,
-        output='screen', on_exit=Shutdown() if name == 'sim' else None,
+        output='screen', on_exit=Shutdown() if name in SIMULATORS.values() else None,
         parameters=[shared('config', f'{name}.yaml'), parameters],
     )
 
@@ -70,15 +78,34 @@ def car(namespace, place):
     ])
 
 
+def bridge(namespace):
+    """What carries Gazebo's topics into ROS; it looks for them where the Gazebo node speaks."""
+    return Node(
+        package='ros_gz_bridge', executable='parameter_bridge', name='bridge', output='screen',
+        namespace=namespace, parameters=[{'config_file': shared('config', 'gz_bridge.yaml')}],
+        additional_env={'GZ_IP': EnvironmentVariable('GZ_IP', default_value='127.0.0.1')},
+    )
+
+
+def simulation(context, within, names):
+    """The simulator of cars in these namespaces, and its bridge if wanted."""
+    name = SIMULATORS[LaunchConfiguration('simulator').perform(context)]
+    bridged = LaunchConfiguration('bridge').perform(context) == 'true'
+    own = {'gui': argument('gui', bool), 'topics': 'bridge' if bridged else 'own'}
+    node = own_node(name, within, namespaces=names, track=argument('track'),
+                    direction=argument('direction'), mode=argument('mode'),
+                    factor=argument('factor', float), image=argument('image'),
+                    **(own if name == 'gazebo' else {}))
+    return [node, bridge(within)] if name == 'gazebo' and bridged else [node]
+
+
 def cars(context):
     """The simulator, as many cars as were asked for, and rviz if wanted."""
     within = LaunchConfiguration('namespace').perform(context)
     names = list(car_namespaces(int(LaunchConfiguration('cars').perform(context))))
-    simulator = own_node('sim', within, namespaces=names, track=argument('track'),
-                         direction=argument('direction'), mode=argument('mode'),
-                         factor=argument('factor', float), image=argument('image'))
     paths = ['/'.join(filter(None, (within, name))) for name in names]
-    return [simulator, *(car(path, place) for place, path in enumerate(paths)),
+    return [*simulation(context, within, names),
+            *(car(path, place) for place, path in enumerate(paths)),
             included('rviz.launch.py', IfCondition(LaunchConfiguration('rviz')),
                      namespace=paths[0])]
 
@@ -86,7 +113,7 @@ def cars(context):
 def generate_launch_description():
     """The arguments, and what they ask for."""
     return LaunchDescription([
-        DeclareLaunchArgument('simulator', default_value='embedded', choices=['embedded'],
+        DeclareLaunchArgument('simulator', default_value='embedded', choices=list(SIMULATORS),
                               description='what is behind the sim topics'),
         *(DeclareLaunchArgument(name, default_value=default, description=meaning)
           for name, default, meaning in ARGUMENTS),

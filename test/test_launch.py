@@ -25,6 +25,11 @@ class LaunchConfiguration:
         return context.values[self.name]
 
 
+class EnvironmentVariable:
+    def __init__(self, name, default_value):
+        self.name, self.default_value = name, default_value
+
+
 class PathJoinSubstitution:
     def __init__(self, parts):
         self.parts = parts
@@ -122,7 +127,7 @@ class Shutdown:
 
 class Node:
     def __init__(self, *, package, executable, name, namespace, parameters, output,
-                 condition=None, arguments=(), remappings=(), on_exit=None):
+                 condition=None, arguments=(), remappings=(), on_exit=None, additional_env=None):
         assert output == 'screen'
         self.package, self.executable, self.name = package, executable, name
         self.namespace, self.parameters, self.condition = namespace, parameters, condition
@@ -164,7 +169,7 @@ RECORDERS = {
                        OpaqueFunction, Shutdown],
     'launch.conditions': [IfCondition],
     'launch.launch_description_sources': [PythonLaunchDescriptionSource],
-    'launch.substitutions': [LaunchConfiguration, PathJoinSubstitution],
+    'launch.substitutions': [EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution],
     'launch_ros': [],
     'launch_ros.actions': [Node],
     'launch_ros.parameter_descriptions': [ParameterValue],
@@ -204,6 +209,8 @@ COMBINATIONS = [
     ('vehicle', {'namespace': 'red', 'inference': 'false', 'camera': 'fake'}),
     ('sim', {}),
     ('sim', {'cars': '3', 'rviz': 'true', 'track': 'pebble', 'mode': 'lockstep'}),
+    ('sim', {'simulator': 'gazebo', 'gui': 'true', 'cars': '2'}),
+    ('sim', {'simulator': 'gazebo', 'bridge': 'true'}),
     ('train', {'model': 'm'}),
     ('train', {'model': 'm', 'cars': '2', 'namespace': 'lab'}),
     ('rviz', {'namespace': 'car2'}),
@@ -222,7 +229,7 @@ def test_what_is_launched_exists_and_takes_what_it_is_told(name, arguments):
     nodes = launched(name, **arguments)
     assert nodes
     for package, executable, _, settings, known, _ in nodes:
-        if package == 'rviz2':
+        if package in {'rviz2', 'ros_gz_bridge'}:
             continue
         assert (package, executable in scripts) == ('racer', True), executable
         assert settings.keys() <= known.keys(), f'{executable} has no such parameter'
@@ -252,6 +259,25 @@ def test_a_simulated_car_has_the_same_nodes_with_other_drivers():
     assert not nodes['', 'sim_node'].get('use_sim_time'), 'it makes the clock'
     assert all(settings['use_sim_time'] for (_, name), settings in nodes.items()
                if name != 'sim_node')
+
+
+def test_gazebo_takes_the_place_of_the_simulator_and_of_nothing_else():
+    embedded = by_name(launched('sim', track='pebble', mode='lockstep'))
+    gazebo = by_name(launched('sim', track='pebble', mode='lockstep', simulator='gazebo'))
+    told, taken = embedded.pop(('', 'sim_node')), gazebo.pop(('', 'gazebo_node'))
+    assert gazebo == embedded
+    assert {name: taken[name] for name in ('track', 'mode', 'namespaces')} == {
+        name: told[name] for name in ('track', 'mode', 'namespaces')}
+    assert taken['topics'] == 'own'
+
+
+def test_a_bridge_carries_the_topics_if_wanted():
+    nodes = launched('sim', simulator='gazebo', bridge='true', namespace='lab')
+    assert by_name(nodes)['lab', 'gazebo_node']['topics'] == 'bridge'
+    package, _, namespace, settings, *_ = next(
+        node for node in nodes if node[1] == 'parameter_bridge')
+    assert (package, namespace) == ('ros_gz_bridge', 'lab')
+    assert Path(settings['config_file']).is_file()
 
 
 def test_several_cars_share_a_simulator_and_nothing_else():

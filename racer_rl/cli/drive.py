@@ -35,6 +35,8 @@ def drive_model(
         help='Runs, one after another, their starts spread over the lap.')] = 4,
     direction: Annotated[Literal['forward', 'reverse'],
                          typer.Option(help='Way round.')] = 'forward',
+    simulator: Annotated[Literal['embedded', 'gazebo'], typer.Option(
+        help='What the car drives in.')] = 'embedded',
     mode: Annotated[Literal['lockstep', 'realtime'], typer.Option(
         help='A period per command, as fast as it goes, or by the clock.')] = 'lockstep',
     factor: Annotated[float, typer.Option(help='Real time: simulated seconds a second.')] = 1.0,
@@ -61,8 +63,8 @@ def drive_model(
     judged = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
     with bundle_file(model, checkpoint) as bundle:
         course = track or PolicyBundle.read(bundle).card.track[0]
-        plan = DrivePlan(bundle=bundle, track=course, direction=direction, mode=mode,
-                         factor=factor, judged=judged)
+        plan = DrivePlan(bundle=bundle, track=course, direction=direction,
+                         simulator=simulator, mode=mode, factor=factor, judged=judged)
         with Bag(bag) if bag else nullcontext() as recording:
             result = drive(plan, _Progress(), recording)
     if bag:

@@ -1,19 +1,24 @@
-"""`racer tracks`: list, show, import and generate tracks."""
+"""`racer tracks`: list, show, import and generate tracks, and write worlds for Gazebo."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from racer_sim.bodies import wall_boxes
+from racer_sim.gazebo.car_model import MOST_CARS
+from racer_sim.starting_grid import one_course
 from racer_sim.track import Track
 from racer_sim.track_generator import generate_track
 from racer_sim.track_library import find_track, import_track, keep_track, track_names
+from racer_sim.world import WorldSpec, write_world
+from racer_vehicle.contract import car_namespaces
 from racer_vehicle.storage import write_atomically
 
 tracks_app = typer.Typer(
@@ -123,6 +128,22 @@ def generate(
     if name is not None:
         keep_track(track, overwrite=overwrite)
     _print_table([summarise(track, '' if name is None else 'own')])
+
+
+@tracks_app.command('world')
+def gazebo_world(
+    track: Annotated[str, typer.Argument(metavar='NAME', help='Name, or a .npy or .csv file.')],
+    out: Annotated[Path, typer.Option(help='Folder; the world is a folder in it.')],
+    direction: Annotated[Literal['forward', 'reverse'],
+                         typer.Option(help='Which way the cars stand.')] = 'forward',
+    cars: Annotated[int, typer.Option(help='How many.', min=1, max=MOST_CARS)] = 1,
+    walls: Annotated[bool, typer.Option(help='Put walls along both borders.')] = False,
+) -> None:
+    """Write a track as a world for Gazebo, with cars on it."""
+    course = one_course(track, direction)
+    boxes = wall_boxes(course.track) if walls else ()
+    spec = WorldSpec(course=course, namespaces=car_namespaces(cars), boxes=boxes)
+    typer.echo(f'wrote {write_world(spec, out / course.track.name)}')
 
 
 def _print_table(summaries: list[TrackSummary]) -> None:

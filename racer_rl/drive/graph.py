@@ -20,8 +20,14 @@ from racer_vehicle.spec import CameraSpec, LidarSpec, require_range
 
 MODES: Final = ('lockstep', 'realtime')
 
+SIMULATORS: Final = {
+    'embedded': 'racer_sim.nodes.sim_node',
+    'gazebo': 'racer_sim.nodes.gazebo_node',
+}
+"""What can be behind the `sim/*` topics, and the module that runs it."""
+
 NODES: Final = {
-    'sim': 'racer_sim.nodes.sim_node',
+    'sim': SIMULATORS['embedded'],
     'race_control': 'racer_sim.nodes.race_control_node',
     'camera': 'racer_vehicle.nodes.camera_node',
     'lidar': 'racer_vehicle.nodes.lidar_node',
@@ -39,6 +45,7 @@ class DrivePlan:
         bundle: File of the policy.
         track: Name or file.
         direction: `forward` or `reverse`.
+        simulator: Of `SIMULATORS`.
         mode: `lockstep` or `realtime`.
         factor: Simulated seconds per second, in real time.
         judged: Laps and starts.
@@ -47,13 +54,16 @@ class DrivePlan:
     bundle: Path
     track: str
     direction: str = 'forward'
+    simulator: str = 'embedded'
     mode: str = 'lockstep'
     factor: float = 1.0
     judged: EvaluationPlan
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ConfigError(f'mode is {self.mode!r}; allowed: {", ".join(MODES)}.')
+        for name, known in (('mode', MODES), ('simulator', tuple(SIMULATORS))):
+            given = getattr(self, name)
+            if given not in known:
+                raise ConfigError(f'{name} is {given!r}; allowed: {", ".join(known)}.')
         require_range(self, factor=(0.01, 100.0))
         if self.mode == 'lockstep' and self.factor != 1.0:
             raise ConfigError(f'factor is {self.factor:g} in lock-step; allowed there: none, it '
@@ -67,8 +77,12 @@ class DrivePlan:
 
     @property
     def on_system_time(self) -> bool:
-        """Whether time is the system's, as on a car, and not simulated."""
-        return self.mode == 'realtime' and self.factor == 1.0
+        """Whether time is the system's, as on a car, and not simulated.
+
+        Gazebo stamps what it senses by its own time.
+        """
+        return (self.mode == 'realtime' and self.factor == 1.0
+                and self.simulator == 'embedded')
 
 
 def programs(plan: DrivePlan, folder: Path,
@@ -89,7 +103,8 @@ def programs(plan: DrivePlan, folder: Path,
         # The simulator makes the clock and does not follow it.
         clock = {'use_sim_time': name != 'sim' and not plan.on_system_time}
         files[name] = write_parameters(folder, name, car | clock | own)
-    return tuple(Program(name=name, module=NODES[name],
+    modules = NODES | {'sim': SIMULATORS[plan.simulator]}
+    return tuple(Program(name=name, module=modules[name],
                          arguments=('--ros-args', '--params-file', str(files[name])))
                  for name in NODES if name in nodes)
 
@@ -98,11 +113,12 @@ def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:
     """Node to its own parameters."""
     judged, rgb = plan.judged, card.observation.camera.colour == 'rgb'
     course = {'track': plan.track, 'direction': plan.direction}
+    embedded = {'stamps': 'system' if plan.on_system_time else 'simulated'}
     return {
         'sim': {
             **course, 'mode': plan.mode, 'factor': plan.factor, 'seed': judged.seed,
             'image': 'rgb8' if rgb else 'mono8',
-            'stamps': 'system' if plan.on_system_time else 'simulated',
+            **(embedded if plan.simulator == 'embedded' else {}),
         },
         'race_control': {**course, 'laps': judged.laps, 'resets': judged.resets,
                          'time_limit_s': judged.rules.time_limit_s},

@@ -27,6 +27,7 @@ class DriveResult:
     Attributes:
         model: Name of the model.
         sha256: Of the bundle that drove.
+        simulator: `embedded` or `gazebo`.
         mode: `lockstep` or `realtime`.
         factor: Simulated seconds per second, in real time.
         evaluation: The laps, judged by race control.
@@ -36,6 +37,7 @@ class DriveResult:
 
     model: str
     sha256: str
+    simulator: str
     mode: str
     factor: float
     evaluation: Evaluation
@@ -57,6 +59,7 @@ class DriveResult:
         return {
             'model': self.model,
             'sha256': self.sha256,
+            'simulator': self.simulator,
             'mode': self.mode,
             'factor': self.factor,
             **self.evaluation.as_dict(),

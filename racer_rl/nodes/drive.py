@@ -32,8 +32,9 @@ from racer_vehicle.policy import PolicyBundle
 Tell = Callable[[str], None]
 """Takes a line of progress."""
 
-PATIENCE_S: Final = 60.0
-"""For six programs to start and find each other, on a machine that does other things too."""
+PATIENCE_S: Final = 120.0
+"""For six programs, one of which may be Gazebo, to start and find each other, on a machine that
+does other things too."""
 
 SILENCE_S: Final = 15.0
 """Longest time without a word of race control while the car races."""
@@ -182,5 +183,6 @@ def drive(plan: DrivePlan, tell: Tell, bag: Bag | None = None) -> DriveResult:
                      for start in range(plan.judged.starts))
         seconds = time.monotonic() - begun_s
     return DriveResult(
-        model=bundle.card.model, sha256=bundle.sha256, mode=plan.mode, factor=plan.factor,
-        evaluation=Evaluation(plan.judged, runs), timing=graph.timing.figures, seconds=seconds)
+        model=bundle.card.model, sha256=bundle.sha256, simulator=plan.simulator, mode=plan.mode,
+        factor=plan.factor, evaluation=Evaluation(plan.judged, runs),
+        timing=graph.timing.figures, seconds=seconds)

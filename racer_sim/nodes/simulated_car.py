@@ -35,7 +35,8 @@ INFO, COMMAND, PLACE = 'sim/camera/camera_info', 'sim/cmd_vel', 'sim/place'
 class SimulatedCar:
     """Sends what a car senses, and takes what it is told."""
 
-    def __init__(self, node: Node, namespace: str, car: CarSpec, drops: Drops) -> None:
+    def __init__(self, node: Node, namespace: str, car: CarSpec, drops: Drops, *,
+                 bridged: bool = False) -> None:
         """Open the topics that go out.
 
         Args:
@@ -43,10 +44,13 @@ class SimulatedCar:
             namespace: The car's, below the node's own.
             car: The car.
             drops: Told what could not be used.
+            bridged: Another program carries sensors and commands: nothing is sent, and of what
+                comes in only places and resets are listened to.
         """
         self._node, self._namespace, self._car, self._drops = node, namespace, car, drops
-        self._out = {name: ros.publisher(node, name, namespace)
-                     for name in (ODOM, SCAN, INFO, IMAGE)}
+        self._bridged = bridged
+        self._out = {} if bridged else {
+            name: ros.publisher(node, name, namespace) for name in (ODOM, SCAN, INFO, IMAGE)}
         self._say_transform = transforms(node, namespace, car)
         self._last: dict[str, Any] = {}
         self._steering_rad = 0.0
@@ -78,7 +82,8 @@ class SimulatedCar:
             response.success, response.message = True, 'the car stands at its start'
             return response
 
-        ros.subscription(self._node, COMMAND, on_command, self._namespace)
+        if not self._bridged:
+            ros.subscription(self._node, COMMAND, on_command, self._namespace)
         ros.subscription(self._node, PLACE, on_place, self._namespace)
         ros.service(self._node, 'sim/reset', on_reset, self._namespace)
 
@@ -101,6 +106,10 @@ class SimulatedCar:
             image: uint8, (height, width) or (height, width, 3).
             stamp_s: When.
         """
+        if self._say_transform is not None:
+            self._say_transform(motion, stamp_s)
+        if self._bridged:
+            return
         stamp, lidar = ros.to_stamp(stamp_s), self._car.lidar
         self._last = {
             ODOM: odometry_message(motion, stamp),
@@ -109,8 +118,6 @@ class SimulatedCar:
             INFO: camera_info_message(self._car.camera, stamp_s, contract.topic(INFO).frame),
             IMAGE: image_message(Frame(image, stamp_s), contract.topic(IMAGE).frame),
         }
-        if self._say_transform is not None:
-            self._say_transform(motion, stamp_s)
         self.send_again()
 
     def send_again(self) -> None:
