@@ -18,8 +18,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from racer_sim.bodies import wall_boxes
-from racer_sim.driven_world import PERIOD_NS, DrivenWorldConfig
+from racer_sim.bodies import Box
+from racer_sim.driven_world import PERIOD_NS, DrivenWorldConfig, Motion
 from racer_sim.gazebo import messages
 from racer_sim.gazebo.car_link import CarLink
 from racer_sim.gazebo.car_model import STEP_S
@@ -59,7 +59,7 @@ class GazeboConfig:
         world: Track, direction, image ages and colours, as for the embedded simulator.
         paused: Lock-step: it steps when told to.
         factor: Otherwise: simulated seconds per second.
-        walls: Whether walls stand along the track.
+        boxes: Obstacles and walls.
         gui: Whether it is shown on a screen.
         partition: Who hears it: by default nobody else; empty: that of the environment.
     """
@@ -67,7 +67,7 @@ class GazeboConfig:
     world: DrivenWorldConfig
     paused: bool = True
     factor: float = 1.0
-    walls: bool = False
+    boxes: tuple[Box, ...] = ()
     gui: bool = False
     partition: str | None = None
 
@@ -107,8 +107,7 @@ class GazeboWorld:
             partition = f'racer_{secrets.token_hex(6)}'
         node = Node(partition)
         world = write_world(WorldSpec(
-            course=self.course, car=car, namespaces=namespaces,
-            boxes=wall_boxes(self.course.track) if config.walls else (),
+            course=self.course, car=car, namespaces=namespaces, boxes=config.boxes,
             start_share=config.world.start_share,
             pace=0.0 if config.paused else config.factor), folder)
         self._server = GazeboServer(world, partition, paused=config.paused, gui=config.gui)
@@ -240,6 +239,10 @@ class GazeboWorld:
                 self.require_alive()
                 raise GazeboError(f'no image or scan of car {car.namespace!r} within '
                                   f'{ANSWER_S:g} s of the step to it.')
+
+    def motion(self, car: int) -> Motion:
+        """Lock-step: ground truth of a car, now."""
+        return self.cars[car].motion(self.time_ns)
 
     def image(self, car: int, stamp_ns: int) -> NDArray[np.uint8]:
         """What a car saw: uint8 (height, width) grey or (height, width, 3) RGB.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from racer_sim.bodies import wall_boxes
 from racer_sim.driven_world import DrivenWorldConfig
 from racer_sim.gazebo.gazebo_world import GazeboConfig
 from racer_sim.nodes.sim_settings import IMAGES, MODES
 from racer_sim.pace import LockStep, Pace, RealTime
+from racer_sim.starting_grid import one_course
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.nodes.parameters import require_settings, setting
 from racer_vehicle.spec import CONTROL_PERIOD_S
@@ -49,12 +51,14 @@ class GazeboSettings:
     @property
     def gazebo(self) -> GazeboConfig:
         """How Gazebo is run."""
+        track = one_course(self.track, self.direction).track
         return GazeboConfig(
             world=DrivenWorldConfig(
                 track=self.track, direction=self.direction, seed=self.seed,
                 rgb=self.image == 'rgb8', start_share=self.start_share,
                 image_age_min_s=self.image_age_min_s, image_age_max_s=self.image_age_max_s),
-            paused=self.mode == 'lockstep', factor=self.factor, walls=self.walls, gui=self.gui,
+            paused=self.mode == 'lockstep', factor=self.factor, gui=self.gui,
+            boxes=wall_boxes(track) if self.walls else (),
             partition=self.partition or (None if self.topics == 'own' else ''))
 
     @property
