@@ -49,7 +49,7 @@ class CarLink:
         self._scans = node.listen(gz_topic(namespace, SCAN), messages.SCAN, notify)
         self._truth = node.listen(gz_topic(namespace, TRUTH), messages.ODOMETRY)
         self._joints = node.publisher(gz_topic(namespace, ACTUATORS), messages.ACTUATORS)
-        self._actuation, self._told_ns = Actuation(car), 0
+        self._actuation, self._told_ns, self._placed_ns = Actuation(car), 0, 0
         self._node, self._car, self._steering_rad = node, car, 0.0
         self.lift: Lift | None = None
 
@@ -60,9 +60,13 @@ class CarLink:
 
     @property
     def sensed_ns(self) -> int:
-        """Stamp of the newest image that has a scan of the same moment; 0 before the first."""
-        return min(messages.stamp_ns_of(inbox.newest() or b'')
-                   for inbox in (self._images, self._scans))
+        """Stamp of the newest image that has a scan of the same moment.
+
+        0 before the first, also after the car was put elsewhere.
+        """
+        stamp_ns = min(messages.stamp_ns_of(inbox.newest() or b'')
+                       for inbox in (self._images, self._scans))
+        return stamp_ns if stamp_ns > self._placed_ns else 0
 
     @property
     def time_ns(self) -> int:
@@ -148,4 +152,4 @@ class CarLink:
         if self.lift.is_done(self.motion(now_ns), now_ns,
                              lambda pose: put(model_name(self.namespace), pose)):
             self._joints.publish(messages.actuators(self._actuation.reset()))
-            self.lift = None
+            self._placed_ns, self.lift = self.lift.put_ns, None

@@ -29,6 +29,9 @@ class Lift:
     """Puts a car elsewhere: brakes it, moves it, sees it stand there.
 
     Gazebo moves a model together with its velocity, hence the braking.
+
+    Attributes:
+        put_ns: When it was moved last; 0: not yet.
     """
 
     def __init__(self, pose: Pose, now_ns: int) -> None:
@@ -38,7 +41,7 @@ class Lift:
             pose: Where to.
             now_ns: Simulated time.
         """
-        self._pose, self._begun_ns, self._put_ns, self._attempts = pose, now_ns, 0, 0
+        self._pose, self._begun_ns, self.put_ns, self._attempts = pose, now_ns, 0, 0
 
     def is_done(self, motion: Motion, now_ns: int, put: Callable[[Pose], None]) -> bool:
         """Whether the car stands where it should, a while after it has begun to.
@@ -51,12 +54,12 @@ class Lift:
         Raises:
             GazeboError: It is seen elsewhere, however often it is put there.
         """
-        if not self._put_ns:
+        if not self.put_ns:
             speed_mps = float(np.hypot(motion.vx_mps, motion.vy_mps))
             if speed_mps < STANDING_MPS or now_ns - self._begun_ns > STOP_NS:
                 self._move(now_ns, put)
             return False
-        if now_ns - self._put_ns < SETTLE_NS or now_ns - self._begun_ns < LIFT_NS:
+        if now_ns - self.put_ns < SETTLE_NS or now_ns - self._begun_ns < LIFT_NS:
             return False
         if motion.pose.distance_m(self._pose) > SETTLED_M:
             self._move(now_ns, put)
@@ -68,5 +71,5 @@ class Lift:
             raise GazeboError(f'the car was put to {self._pose} {ATTEMPTS} times and is not seen '
                               'there; allowed: a place on the ground that is free.')
         self._attempts += 1
-        self._put_ns = now_ns
+        self.put_ns = now_ns
         put(self._pose)

@@ -1,6 +1,10 @@
-"""The embedded simulator on the graph: lock-step, real time, placing, several cars."""
+"""Simulators on the graph: lock-step, real time, placing, several cars.
+
+What a simulator owes the contract is tried on the embedded one and, where it is installed, Gazebo.
+"""
 
 import math
+import shutil
 from dataclasses import fields
 
 import pytest
@@ -8,6 +12,7 @@ import yaml
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_srvs.srv import Trigger
 
+from racer_sim.nodes.gazebo_node import GazeboNode
 from racer_sim.nodes.sim_node import SimNode
 from racer_sim.nodes.sim_settings import SimSettings
 from racer_vehicle import contract
@@ -18,6 +23,20 @@ from racer_vehicle.spec import CONTROL_PERIOD_S
 pytestmark = pytest.mark.ros
 
 PERIOD_NS = round(CONTROL_PERIOD_S * 1e9)
+
+
+PLACED_M = 0.005
+"""A car in Gazebo stands on its wheels, which give way a little."""
+
+
+ON_GAZEBO = [pytest.mark.slow, pytest.mark.skipif(
+    shutil.which('gz') is None, reason='NOT TESTED on Gazebo: gz is not installed')]
+
+
+@pytest.fixture(params=[SimNode, pytest.param(GazeboNode, marks=ON_GAZEBO)])
+def simulator(request):
+    """The node of each simulator."""
+    return request.param
 
 
 def stamp_ns(message):
@@ -79,8 +98,12 @@ def position(odometry):
     return odometry.pose.pose.position.x, odometry.pose.pose.position.y
 
 
-def test_lock_step_drives_one_period_per_command(graph):
-    graph.add(SimNode)
+def stands_at(odometry, place):
+    return math.dist(position(odometry), place) < PLACED_M
+
+
+def test_lock_step_drives_one_period_per_command(graph, simulator):
+    graph.add(simulator)
     clock = graph.listen('/clock')
     driver = Driver(graph).connect()
     first = stamp_ns(driver.images[-1])
@@ -92,8 +115,8 @@ def test_lock_step_drives_one_period_per_command(graph):
     assert stamp_ns(driver.images[-1]) == first + 5 * PERIOD_NS, 'it waits for a command'
 
 
-def test_what_it_sends_is_what_the_contract_says(graph):
-    graph.add(SimNode, image='rgb8', camera__width_px=80, camera__height_px=60, lidar__rays=32)
+def test_what_it_sends_is_what_the_contract_says(graph, simulator):
+    graph.add(simulator, image='rgb8', camera__width_px=80, camera__height_px=60, lidar__rays=32)
     driver = Driver(graph).connect()
     driver.drive(1)
     image = driver.images[-1]
@@ -106,8 +129,8 @@ def test_what_it_sends_is_what_the_contract_says(graph):
     assert driver.odom.child_frame_id == 'base_link'
 
 
-def test_commands_on_an_older_image_are_ignored(graph):
-    graph.add(SimNode)
+def test_commands_on_an_older_image_are_ignored(graph, simulator):
+    graph.add(simulator)
     driver = Driver(graph).connect()
     first = driver.images[-1].header.stamp
     driver.drive(2)
@@ -118,8 +141,8 @@ def test_commands_on_an_older_image_are_ignored(graph):
     driver.drive(1)
 
 
-def test_lost_messages_are_sent_again(graph):
-    graph.add(SimNode)
+def test_lost_messages_are_sent_again(graph, simulator):
+    graph.add(simulator)
     driver = Driver(graph).connect()
     driver.drive(1)
     count, stamp = len(driver.images), stamp_ns(driver.images[-1])
@@ -128,12 +151,12 @@ def test_lost_messages_are_sent_again(graph):
     assert driver.images[-1].data == driver.images[-2].data
 
 
-def test_a_command_that_is_not_finite_drives_neutral(graph):
-    graph.add(SimNode)
+def test_a_command_that_is_not_finite_drives_neutral(graph, simulator):
+    graph.add(simulator)
     driver = Driver(graph).connect()
     driver.drive(1, math.nan)
     driver.drive(3, math.inf)
-    assert driver.odom.twist.twist.linear.x == pytest.approx(0.0, abs=1e-6)
+    assert driver.odom.twist.twist.linear.x == pytest.approx(0.0, abs=0.005)
 
 
 def test_the_same_commands_give_the_same_drive(graph):
@@ -148,21 +171,21 @@ def test_the_same_commands_give_the_same_drive(graph):
     assert other[0] != first[0], 'another seed draws another image age'
 
 
-def test_a_car_can_be_lifted_anywhere_and_reset(graph):
-    graph.add(SimNode)
+def test_a_car_can_be_lifted_anywhere_and_reset(graph, simulator):
+    graph.add(simulator)
     driver = Driver(graph).connect()
     start = position(driver.odom)
     driver.drive(8)
     before = stamp_ns(driver.images[-1])
     driver.place(1.25, -0.5, 2.0)
-    graph.until(lambda: position(driver.odom) == (1.25, -0.5), 'the car is there')
+    graph.until(lambda: stands_at(driver.odom, (1.25, -0.5)), 'the car is there')
     graph.until(lambda: stamp_ns(driver.images[-1]) > before, 'it sees from there')
     assert 2 * math.atan2(driver.odom.pose.pose.orientation.z,
-                          driver.odom.pose.pose.orientation.w) == pytest.approx(2.0)
-    assert driver.odom.twist.twist.linear.x == 0.0
+                          driver.odom.pose.pose.orientation.w) == pytest.approx(2.0, abs=0.005)
+    assert driver.odom.twist.twist.linear.x == pytest.approx(0.0, abs=0.02)
     driver.drive(3)
     assert graph.call('sim/reset', Trigger.Request()).success
-    graph.until(lambda: position(driver.odom) == start, 'the car is at its start')
+    graph.until(lambda: stands_at(driver.odom, start), 'the car is at its start')
     driver.drive(1)
 
 
@@ -189,8 +212,8 @@ def test_a_place_that_makes_no_sense_is_dropped(graph, x_m, frame):
     assert position(driver.odom) == start
 
 
-def test_real_time_goes_on_by_itself_and_stops_a_car_without_commands(graph):
-    graph.add(SimNode, mode='realtime', factor=2.0)
+def test_real_time_goes_on_by_itself_and_stops_a_car_without_commands(graph, simulator):
+    graph.add(simulator, mode='realtime', factor=2.0)
     driver = Driver(graph).connect()
     begun, heard = stamp_ns(driver.images[-1]), len(driver.images)
     graph.until(lambda: (driver.tell(1.5), driver.odom.twist.twist.linear.x > 1.0)[1],
@@ -235,6 +258,22 @@ def test_the_yaml_file_names_every_setting_with_its_default(repository):
             for name, value in written.items()} == expected
 
 
+@pytest.mark.parametrize('kind', [pytest.param(GazeboNode, marks=ON_GAZEBO)])
+def test_two_cars_in_one_gazebo_wait_for_each_other(graph, kind):
+    graph.add(kind, namespaces=['red', 'blue'])
+    red, blue = Driver(graph, 'red'), Driver(graph, 'blue')
+    red.connect(), blue.connect()
+    first = stamp_ns(red.images[-1])
+    red.tell(1.0)
+    graph.spin_for(0.3)
+    assert stamp_ns(red.images[-1]) == first
+    blue.tell(2.0)
+    graph.until(lambda: red.senses_later_than(first) and blue.senses_later_than(first),
+                'both have driven')
+    blue.place(0.0, 0.0)
+    graph.until(lambda: stands_at(blue.odom, (0.0, 0.0)), 'blue is lifted')
+
+
 @pytest.mark.parametrize(('parameters', 'said'), [
     ({'track': 'ovall'}, 'did you mean oval'),
     ({'mode': 'fast'}, 'lockstep, realtime'),
@@ -246,9 +285,9 @@ def test_parameters_that_make_no_sense_are_refused(graph, parameters, said):
         graph.add(SimNode, **parameters)
 
 
-def test_as_a_process_it_ends_in_order(graph):
-    process = graph.start('racer_sim.nodes.sim_node', track='pebble')
+@pytest.mark.parametrize('node', ['sim', pytest.param('gazebo', marks=ON_GAZEBO)])
+def test_as_a_process_it_ends_in_order(graph, node):
+    process = graph.start(f'racer_sim.nodes.{node}_node', track='pebble')
     Driver(graph).connect().drive(2)
     process.send(2)
     assert process.wait() == 0, process.output
-
