@@ -24,8 +24,10 @@ Records = NDArray[np.void]
 
 CAMERA: Final = np.dtype([
     ('focal_px', 'f8'), ('x_m', 'f8'), ('y_m', 'f8'), ('z_m', 'f8'), ('pitch_rad', 'f8'),
+    ('yaw_rad', 'f8'),
 ])
-"""Geometry of one car's camera as `CameraSpec` defines it; cars may differ."""
+"""Geometry of one car's camera as `CameraSpec` defines it, and its angle to the left; cars may
+differ."""
 
 MIP_LEVEL: Final = np.dtype([
     ('offset', 'i8'), ('height', 'i8'), ('width', 'i8'), ('texels_per_m', 'f8'),
@@ -48,7 +50,7 @@ FRACTION_BITS: Final = 20
 
 def camera_geometry(camera: CameraSpec, cars: int) -> Records:
     """`CAMERA`, (cars,): equal cameras on all cars."""
-    row = (camera.focal_px, camera.x_m, camera.y_m, camera.z_m, camera.pitch_rad)
+    row = (camera.focal_px, camera.x_m, camera.y_m, camera.z_m, camera.pitch_rad, 0.0)
     return np.full(cars, np.array(row, dtype=CAMERA))
 
 
@@ -106,6 +108,10 @@ def _render_ground(image: Images, car: np.record, camera: np.record, side_m: flo
     """Fill one (height, width) image with sky and ground, `side_m` left of the camera's mount."""
     height, width = image.shape
     sin_yaw, cos_yaw = math.sin(car.yaw_rad), math.cos(car.yaw_rad)
+    x = car.x_m + camera.x_m * cos_yaw - camera.y_m * sin_yaw
+    y = car.y_m + camera.x_m * sin_yaw + camera.y_m * cos_yaw
+    view_rad = car.yaw_rad + camera.yaw_rad
+    sin_view, cos_view = math.sin(view_rad), math.cos(view_rad)
     sin_pitch, cos_pitch = math.sin(camera.pitch_rad), math.cos(camera.pitch_rad)
     row = np.empty(width, np.int32)
     for v in range(height):
@@ -124,11 +130,11 @@ def _render_ground(image: Images, car: np.record, camera: np.record, side_m: flo
             depth = camera.z_m / down
             step = depth / camera.focal_px
             level = levels[_pick_level(levels, max(step, step / (down * lines)))]
-            ahead = camera.x_m + depth * (cos_pitch - ray * sin_pitch)
-            left = camera.y_m + side_m + 0.5 * (width - 1) * step
+            ahead = depth * (cos_pitch - ray * sin_pitch)
+            left = side_m + 0.5 * (width - 1) * step
             _add_line(row, texels, level, plane, field,
-                      car.x_m + ahead * cos_yaw - left * sin_yaw,
-                      car.y_m + ahead * sin_yaw + left * cos_yaw, step * sin_yaw, -step * cos_yaw)
+                      x + ahead * cos_view - left * sin_view,
+                      y + ahead * sin_view + left * cos_view, step * sin_view, -step * cos_view)
         for u in range(width):
             image[v, u] = row[u] >> doublings
 
@@ -136,7 +142,7 @@ def _render_ground(image: Images, car: np.record, camera: np.record, side_m: flo
 @njit(cache=True)
 def render(images: Images, cars: NDArray[np.int64], states: Records, cameras: Records,
            sides_m: NDArray[np.float64], ground_of: NDArray[np.int64], levels: Records,
-           texels: Images, sky: Images, fields: Images, world_of: NDArray[np.int64],
+           texels: Images, skies: Images, fields: Images, world_of: NDArray[np.int64],
            bodies: Records, body_counts: NDArray[np.int64]) -> None:
     """Render what some cars see, in place.
 
@@ -149,13 +155,13 @@ def render(images: Images, cars: NDArray[np.int64], states: Records, cameras: Re
         ground_of: int64 (N,), which ground each car is on.
         levels: `MIP_LEVEL`, (grounds, levels).
         texels: uint8, flat; every level holds its colour planes one after another.
-        sky: uint8 (colours,).
+        skies: uint8 (N, colours), above each car's horizon.
         fields: uint8 (grounds, colours), ground beyond the texture.
         world_of: int64 (N,), which row of `bodies` each car sees.
         bodies: `BODY`, (worlds, most bodies).
         body_counts: int64 (worlds,), how many of a row count.
     """
-    colours = sky.size
+    colours = skies.shape[1]
     for k in range(cars.size):
         i = cars[k]
         ground, world = ground_of[i], world_of[i]
@@ -163,7 +169,8 @@ def render(images: Images, cars: NDArray[np.int64], states: Records, cameras: Re
             planes = images[k, view * colours:(view + 1) * colours]
             for plane in range(colours):
                 _render_ground(planes[plane], states[i], cameras[i], sides_m[view],
-                               levels[ground], texels, plane, sky[plane], fields[ground, plane])
+                               levels[ground], texels, plane, skies[i, plane],
+                               fields[ground, plane])
             if body_counts[world] > 0:
                 draw_boxes(planes, i, states[i], cameras[i], sides_m[view],
                            bodies[world, :body_counts[world]])

@@ -47,10 +47,13 @@ def _turn_to_camera(corners: Floats, car: np.record, camera: np.record, side_m: 
     """Turn map points (k, 3) in place into camera axes: right, down, forward."""
     sin_yaw, cos_yaw = math.sin(car.yaw_rad), math.cos(car.yaw_rad)
     sin_pitch, cos_pitch = math.sin(camera.pitch_rad), math.cos(camera.pitch_rad)
+    sin_turn, cos_turn = math.sin(camera.yaw_rad), math.cos(camera.yaw_rad)
     for k in range(corners.shape[0]):
         dx, dy = corners[k, 0] - car.x_m, corners[k, 1] - car.y_m
-        ahead = cos_yaw * dx + sin_yaw * dy - camera.x_m
-        left = -sin_yaw * dx + cos_yaw * dy - camera.y_m - side_m
+        along = cos_yaw * dx + sin_yaw * dy - camera.x_m
+        across = -sin_yaw * dx + cos_yaw * dy - camera.y_m
+        ahead = cos_turn * along + sin_turn * across
+        left = -sin_turn * along + cos_turn * across - side_m
         up = corners[k, 2] - camera.z_m
         corners[k, 0] = -left
         corners[k, 1] = -cos_pitch * up - sin_pitch * ahead
@@ -145,7 +148,9 @@ def _is_behind(body: np.record, car: np.record, camera: np.record) -> bool:
     """Whether the circle around a box, from the ground up, is all behind the camera."""
     dx, dy = body.x_m - car.x_m, body.y_m - car.y_m
     reach = 0.5 * math.hypot(body.length_m, body.width_m)
-    ahead = math.cos(car.yaw_rad) * dx + math.sin(car.yaw_rad) * dy - camera.x_m + reach
+    along = math.cos(car.yaw_rad) * dx + math.sin(car.yaw_rad) * dy - camera.x_m
+    across = -math.sin(car.yaw_rad) * dx + math.cos(car.yaw_rad) * dy - camera.y_m
+    ahead = math.cos(camera.yaw_rad) * along + math.sin(camera.yaw_rad) * across + reach
     pitch = camera.pitch_rad
     lowest, highest = -camera.z_m, body.height_m - camera.z_m
     most = max(-math.sin(pitch) * lowest, -math.sin(pitch) * highest)

@@ -18,29 +18,27 @@ from numpy.typing import NDArray
 
 from racer_sim import vehicle
 from racer_sim.bodies import Box, body_of, car_body
-from racer_sim.camera import BODY, camera_geometry, render
-from racer_sim.courses import Course, CourseGeometry, GroundTextures
+from racer_sim.camera import BODY
+from racer_sim.conditions import Conditions
+from racer_sim.courses import Course, CourseGeometry
 from racer_sim.ground import GroundStyle
-from racer_sim.lidar import scan
 from racer_sim.placement import PLACE, bends_ahead, locate
+from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import RaceControl, RaceRules, Status, Verdict
+from racer_sim.senses import Senses
 from racer_sim.track import Track
 from racer_sim.traffic import Traffic
 from racer_vehicle.errors import ConfigError
-from racer_vehicle.observation import rgb_to_luma
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec, require_range
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-STEREO_BASELINE_M: Final = 0.06
-"""Between the two cameras of a stereo pair; DeepRacer's simulator."""
-
 LOOK_AHEAD_M: Final = np.array([0.2, 0.4, 0.7, 1.0, 1.4, 1.9, 2.5])
 """Distances at which the privileged observation tells how far the course has turned."""
 
-PRIVILEGED_SIZE: Final = 11 + len(LOOK_AHEAD_M)
+PRIVILEGED_SIZE: Final = 15 + len(LOOK_AHEAD_M)
 PLACING_GAP_M: Final = 1.0
 """How far behind a crash a car is put back."""
 
@@ -80,7 +78,7 @@ class SimulatorConfig:
         cars: Number of cars simulated side by side.
         cars_per_world: Cars that share a world: they see and can hit each other. Divides `cars`.
         rgb: Colour cameras instead of grey ones.
-        stereo: Two cameras, `STEREO_BASELINE_M` apart.
+        stereo: Two cameras, side by side.
         image_age_s: Range of an episode's image age: how old a frame is when its command takes
             effect, drawn once an episode, at most one control period.
         rules: What ends a run.
@@ -88,6 +86,7 @@ class SimulatorConfig:
         style: Colours of the ground.
         sky: sRGB above the horizon.
         boxes: Obstacles and walls, the same in every world.
+        randomization: What episodes differ in; car k draws from the k-th of them, in rotation.
     """
 
     cars: int = 16
@@ -100,6 +99,7 @@ class SimulatorConfig:
     style: GroundStyle = field(default_factory=GroundStyle)
     sky: tuple[int, int, int] = (190, 200, 210)
     boxes: tuple[Box, ...] = ()
+    randomization: tuple[Randomization, ...] = (NONE,)
 
     def __post_init__(self) -> None:
         require_range(self, cars=(1, 100_000), cars_per_world=(1, 64))
@@ -122,6 +122,7 @@ class Simulator:
         course_of: int64 (N,), course of each car.
         commands: float64 (N, 2), the last commands (steering rad, speed m/s).
         age_substeps: int64 (N,), image age of the running episodes in physics sub-steps.
+        conditions: What was drawn for the running episodes.
     """
 
     def __init__(self, courses: Sequence[Course], car: CarSpec, config: SimulatorConfig,
@@ -151,18 +152,14 @@ class Simulator:
         self.commands = np.zeros((count, 2))
         self.age_substeps = np.zeros(count, dtype=np.int64)
         self.episodes = 0
-        self._parameters = vehicle.vehicle_parameters(car, count)
-        self._cameras = camera_geometry(car.camera, count)
-        self._held = np.zeros((count, 2))
+        self.conditions = Conditions(config.randomization, vehicle.vehicle_parameters(car, count))
+        self._held, self._queued = np.zeros((count, 2)), vehicle.nothing_queued(count)
         self._wheels_m = np.array(car.wheel_positions_m)
         self._crashed: Bools = np.zeros(count, dtype=np.bool_)
-        self._ground = GroundTextures.of(self.courses, config.style, rgb=config.rgb)
-        self._sky = self._shades(config.sky)
-        half = STEREO_BASELINE_M / 2.0
-        self._sides_m = np.array([half, -half]) if config.stereo else np.zeros(1)
-        self._angles_rad = np.array(car.lidar.angles_rad)
-        boxes = [self._shaded(body_of(box)) for box in config.boxes]
-        cars = [self._shaded(car_body(car, index, CAR_COLOUR)) for index in range(count)]
+        self._senses = Senses(self.courses, car, count, config.style, config.sky, rgb=config.rgb,
+                              stereo=config.stereo)
+        boxes = [self._senses.shaded(body_of(box)) for box in config.boxes]
+        cars = [self._senses.shaded(car_body(car, index, CAR_COLOUR)) for index in range(count)]
         self._traffic = Traffic(np.array(cars, dtype=BODY), np.array(boxes, dtype=BODY),
                                 config.cars_per_world)
 
@@ -192,18 +189,7 @@ class Simulator:
     @property
     def camera_shape(self) -> tuple[int, int, int]:
         """Shape of one car's images: (views x colours, height, width)."""
-        camera = self.car.camera
-        return len(self._sides_m) * len(self._sky), camera.height_px, camera.width_px
-
-    def _shades(self, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-        """A colour as this camera's planes: (3,) or (1,) uint8."""
-        rgb = np.array([[colour]], dtype=np.uint8)
-        return rgb.reshape(-1) if self.config.rgb else rgb_to_luma(rgb).reshape(-1)
-
-    def _shaded(self, body: NDArray[np.void]) -> NDArray[np.void]:
-        """A body in the colours of this camera."""
-        body['colour'] = np.resize(self._shades(tuple(body['colour'].tolist())), 3)
-        return body
+        return self._senses.camera_shape
 
     def _move_bodies(self) -> None:
         """Carry the cars' bodies to where the cars are; only cars in the race are in the way."""
@@ -260,6 +246,10 @@ class Simulator:
         self.age_substeps[cars] = np.rint(ages / vehicle.SUBSTEP_S).astype(np.int64)
         self.control.start(cars, self.places['s_m'][cars])
         self._move_bodies()
+        self.conditions.driven_s[cars] = 0.0
+        if not self.conditions.are_neutral:
+            self.conditions.draw(cars, self.random)
+            self._senses.change(self.conditions.rows, cars)
 
     def _set_down(self, cars: Indices, s_m: Floats, lateral: Floats | float,
                   heading_rad: Floats | float) -> None:
@@ -285,6 +275,7 @@ class Simulator:
         """Put cars down at rest and refresh their ground truth."""
         self.state[cars] = np.zeros(len(cars), dtype=vehicle.STATE)
         self.commands[cars] = self._held[cars] = 0.0
+        self._queued['at'][cars] = -1
         self.state['x_m'][cars], self.state['y_m'][cars] = x_m, y_m
         self.state['yaw_rad'][cars] = np.remainder(
             np.asarray(yaw_rad) + math.pi, math.tau) - math.pi
@@ -326,6 +317,8 @@ class Simulator:
             raise ConfigError(f'commands have shape {commands.shape} or a value that is not '
                               f'finite; allowed: finite {self.commands.shape} (steering rad, '
                               'speed m/s).')
+        if not self.conditions.are_neutral:
+            commands = self.conditions.received(commands, self.commands, self.random)
         self.commands[:] = commands
         self._advance()
         locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
@@ -333,8 +326,12 @@ class Simulator:
 
     def _advance(self) -> None:
         """Write `state` as it is one control period of `commands` later."""
-        vehicle.advance(self.state, self._parameters, self._held, self.commands,
-                        self.age_substeps, self.control.frozen)
+        delays = self.age_substeps
+        if not self.conditions.are_neutral:
+            delays = self.conditions.delays(delays, self.random)
+            self.conditions.wear(CONTROL_PERIOD_S)
+        vehicle.advance(self.state, self.conditions.parameters, self._held, self.commands, delays,
+                        self._queued, self.control.frozen)
 
     def _make_room(self, cars: Indices, s_m: Floats) -> None:
         """Move cars, just placed at arc lengths (K,), away from boxes and from the other cars."""
@@ -368,29 +365,23 @@ class Simulator:
             uint8 (K, views x colours, height, width), a new array.
         """
         chosen = np.arange(self.config.cars) if cars is None else cars
-        images = np.empty((len(chosen), *self.camera_shape), dtype=np.uint8)
-        ground, traffic = self._ground, self._traffic
-        render(images, chosen, self.state, self._cameras, self._sides_m,
-               ground.ground_of_course[self.course_of], ground.levels, ground.texels, self._sky,
-               ground.fields, traffic.world_of, traffic.bodies, traffic.counts)
+        images = self._senses.images(chosen, self.state, self.course_of, self._traffic)
+        if not self.conditions.are_neutral:
+            self._senses.finish(images, chosen, self.state, self.conditions.rows, self.random)
         return images
 
     def scans(self) -> NDArray[np.float32]:
         """What the lidars measure now: float32 (N, rays), REP-117 values, a new array."""
-        lidar, traffic = self.car.lidar, self._traffic
-        ranges = np.empty((self.config.cars, lidar.rays), dtype=np.float32)
-        scan(ranges, self.state, self._angles_rad, lidar.x_m, lidar.z_m,
-             np.array([lidar.range_min_m, lidar.range_max_m]), traffic.world_of, traffic.bodies,
-             traffic.counts)
-        return ranges
+        return self._senses.scans(self.state, self._traffic)
 
     def privileged(self) -> NDArray[np.float32]:
         """What only a critic or a teacher may know: float32 (N, PRIVILEGED_SIZE), about one each.
 
         Offset over half width, half widths, sine and cosine of the heading error, velocities,
-        wheel angle, last command, image age, and the bends of `LOOK_AHEAD_M`.
+        wheel angle, last command, image age, the bends of `LOOK_AHEAD_M`, and of the episode's
+        conditions: friction, motor, wheel radius and steering trim.
         """
-        state, places = self.state, self.places
+        state, places, some = self.state, self.places, self.conditions.rows
         half = np.where(places['lateral_m'] > 0.0, places['left_m'], places['right_m'])
         error = places['heading_error_rad']
         columns = (
@@ -400,8 +391,12 @@ class Simulator:
             state['steering_rad'] * 2.0, self.commands[:, 0] * 2.0, self.commands[:, 1] / 2.0,
             self.age_substeps / vehicle.SUBSTEPS,
         )
+        drawn = (
+            2.0 * (some['friction'] - 1.0), some['motor'] / some['mass'] - 1.0,
+            5.0 * (some['wheel_radius'] - 1.0), 10.0 * some['steering_trim_rad'],
+        )
         bends = bends_ahead(places, self.course_of, LOOK_AHEAD_M, self.geometry)
-        return np.column_stack((*columns, bends)).astype(np.float32)
+        return np.column_stack((*columns, bends, *drawn)).astype(np.float32)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes in time, by value, as arrays and plain data: see `restore`."""
@@ -417,13 +412,18 @@ class Simulator:
         self.episodes = int(snapshot['episodes'])
         self.random.bit_generator.state = snapshot['random']
         self._move_bodies()
+        if not self.conditions.are_neutral:
+            everyone = np.arange(self.config.cars)
+            self.conditions.take_effect(everyone)
+            self._senses.change(self.conditions.rows, everyone)
 
     def _changing(self) -> dict[str, NDArray[Any]]:
         """The arrays, not copies, that `step` and `place` write."""
         return {
             'state': self.state, 'places': self.places, 'race': self.control.race,
             'course_of': self.course_of, 'commands': self.commands, 'held': self._held,
-            'age_substeps': self.age_substeps, 'crashed': self._crashed,
+            'queued': self._queued, 'age_substeps': self.age_substeps, 'crashed': self._crashed,
+            'conditions': self.conditions.rows, 'driven_s': self.conditions.driven_s,
         }
 
 

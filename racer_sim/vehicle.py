@@ -35,10 +35,11 @@ GRAVITY_MPS2: Final = 9.80665
 STATE: Final = np.dtype([
     ('x_m', 'f8'), ('y_m', 'f8'), ('yaw_rad', 'f8'),
     ('vx_mps', 'f8'), ('vy_mps', 'f8'), ('yaw_rate_radps', 'f8'),
-    ('steering_rad', 'f8'), ('drive_mps2', 'f8'), ('ax_mps2', 'f8'),
+    ('steering_rad', 'f8'), ('servo_rad', 'f8'), ('drive_mps2', 'f8'), ('ax_mps2', 'f8'),
 ])
-"""One car: pose of `base_link` in the map, velocity in the body frame, wheel angle, drive force
-over mass, and the longitudinal acceleration that shifts load between the axles."""
+"""One car: pose of `base_link` in the map, velocity in the body frame, wheel angle and the servo's
+(which differ by the play of worn gears), drive force over mass, and the longitudinal acceleration
+that shifts load between the axles."""
 
 PARAMETERS: Final = np.dtype([
     ('wheelbase_m', 'f8'), ('inertia_ratio_m2', 'f8'), ('cog_height_m', 'f8'),
@@ -46,10 +47,17 @@ PARAMETERS: Final = np.dtype([
     ('stall_accel_mps2', 'f8'), ('no_load_speed_mps', 'f8'), ('brake_accel_mps2', 'f8'),
     ('speed_gain_per_s', 'f8'), ('motor_lag_s', 'f8'), ('rolling_accel_mps2', 'f8'),
     ('drag_per_m', 'f8'), ('servo_lag_s', 'f8'), ('servo_rate_radps', 'f8'),
+    ('speed_scale', 'f8'), ('steering_trim_rad', 'f8'), ('steering_play_rad', 'f8'),
+    ('slope_x_mps2', 'f8'), ('slope_y_mps2', 'f8'),
 ])
 """What physics needs of a `CarSpec`; one row a car, so that cars may differ (randomisation).
 
-`curve` is the tyre's shape factor: a record has a `shape` of its own."""
+`curve` is the tyre's shape factor: a record has a `shape` of its own. The last five are no part of
+the specification: what a commanded speed is multiplied by, what is added to a commanded angle, how
+far the wheels may hang behind the servo, and the pull of an uneven floor along the map's axes."""
+
+QUEUED: Final = np.dtype([('steering_rad', 'f8'), ('speed_mps', 'f8'), ('at', 'i8')])
+"""A command that takes effect in a later period than its own, and at which sub-step; -1: none."""
 
 
 def vehicle_parameters(car: CarSpec, cars: int) -> Records:
@@ -69,7 +77,13 @@ def vehicle_parameters(car: CarSpec, cars: int) -> Records:
         motor.stall_accel_mps2, motor.no_load_speed_mps, motor.brake_accel_mps2,
         motor.speed_gain_per_s, motor.lag_s, motor.rolling_accel_mps2,
         motor.drag_per_m, servo.lag_s, servo.rate_limit_radps,
+        1.0, 0.0, 0.0, 0.0, 0.0,
     ), dtype=PARAMETERS))
+
+
+def nothing_queued(cars: int) -> Records:
+    """`QUEUED`, (cars,), without a command."""
+    return np.full(cars, np.array((0.0, 0.0, -1), dtype=QUEUED))
 
 
 @njit(cache=True)
@@ -108,10 +122,12 @@ def _turned_axes(vx: float, vy: float, turn_rad: float) -> tuple[float, float]:
 @njit(cache=True)
 def _actuate(c: Any, p: np.record, steering_rad: float, speed_mps: float, dt: float) -> None:
     """Let servo and motor follow a command for `dt` seconds, in place."""
-    target = min(max(steering_rad, -p.max_steering_rad), p.max_steering_rad)
-    rate = (target - c.steering_rad) / max(p.servo_lag_s, dt)
-    c.steering_rad += dt * min(max(rate, -p.servo_rate_radps), p.servo_rate_radps)
-    demand = _motor_demand(speed_mps - c.vx_mps, c.vx_mps, p)
+    target = min(max(steering_rad + p.steering_trim_rad, -p.max_steering_rad), p.max_steering_rad)
+    rate = (target - c.servo_rad) / max(p.servo_lag_s, dt)
+    c.servo_rad += dt * min(max(rate, -p.servo_rate_radps), p.servo_rate_radps)
+    play = p.steering_play_rad
+    c.steering_rad = min(max(c.steering_rad, c.servo_rad - play), c.servo_rad + play)
+    demand = _motor_demand(speed_mps * p.speed_scale - c.vx_mps, c.vx_mps, p)
     c.drive_mps2 += (demand - c.drive_mps2) * dt / max(p.motor_lag_s, dt)
 
 
@@ -138,7 +154,10 @@ def _accelerations(c: np.record, p: np.record) -> tuple[float, float, float]:
     front_x = cosine * drive_front - sine * side_front
     front_y = cosine * side_front + sine * drive_front
     yaw_accel = half * (front_y - side_rear) / p.inertia_ratio_m2
-    return front_x + drive_rear - resistance, front_y + side_rear, yaw_accel
+    sin_yaw, cos_yaw = math.sin(c.yaw_rad), math.cos(c.yaw_rad)
+    pull_x = cos_yaw * p.slope_x_mps2 + sin_yaw * p.slope_y_mps2
+    pull_y = cos_yaw * p.slope_y_mps2 - sin_yaw * p.slope_x_mps2
+    return (front_x + drive_rear - resistance + pull_x, front_y + side_rear + pull_y, yaw_accel)
 
 
 @njit(cache=True)
@@ -158,28 +177,38 @@ def _substep(c: Any, p: np.record, steering_rad: float, speed_mps: float, dt: fl
 
 @njit(cache=True)
 def advance(state: Records, parameters: Records, held: Floats, commands: Floats,
-            delay_substeps: NDArray[np.int64], frozen: NDArray[np.bool_]) -> None:
+            delay_substeps: NDArray[np.int64], queued: Records,
+            frozen: NDArray[np.bool_]) -> None:
     """Advance every car by one control period, in place.
 
     A command decided from an image takes effect when the image is `delay_substeps` old; until
-    then the car goes on with the command it held. Afterwards `held` is the new command.
+    then the car goes on with the command it held. One that is later than the period's end waits
+    in `queued` for the next, unless a newer one overtakes it.
 
     Args:
         state: `STATE`, (N,).
         parameters: `PARAMETERS`, (N,).
         held: float64 (N, 2), the commands in force: steering rad, speed m/s.
         commands: float64 (N, 2), the new commands.
-        delay_substeps: int64 (N,), 0 to `SUBSTEPS`.
+        delay_substeps: int64 (N,), 0 to less than twice `SUBSTEPS`.
+        queued: `QUEUED`, (N,), commands of the period before that are still to come.
         frozen: bool (N,), cars that serve a penalty and do not move.
     """
     for i in range(state.shape[0]):
-        if not frozen[i]:
-            for k in range(SUBSTEPS):
-                if k == delay_substeps[i]:
-                    held[i, 0] = commands[i, 0]
-                    held[i, 1] = commands[i, 1]
-                _substep(state[i], parameters[i], held[i, 0], held[i, 1], SUBSTEP_S)
-            yaw_rad = state[i].yaw_rad
-            state[i].yaw_rad = math.atan2(math.sin(yaw_rad), math.cos(yaw_rad))
-        held[i, 0] = commands[i, 0]
-        held[i, 1] = commands[i, 1]
+        if frozen[i]:
+            held[i, 0], held[i, 1] = commands[i, 0], commands[i, 1]
+            queued[i].at = -1
+            continue
+        for k in range(SUBSTEPS):
+            if k == queued[i].at:
+                held[i, 0], held[i, 1] = queued[i].steering_rad, queued[i].speed_mps
+            if k == delay_substeps[i]:
+                held[i, 0], held[i, 1] = commands[i, 0], commands[i, 1]
+                queued[i].at = -1
+            _substep(state[i], parameters[i], held[i, 0], held[i, 1], SUBSTEP_S)
+        yaw_rad = state[i].yaw_rad
+        state[i].yaw_rad = math.atan2(math.sin(yaw_rad), math.cos(yaw_rad))
+        queued[i].at = -1
+        if delay_substeps[i] >= SUBSTEPS:
+            queued[i].steering_rad, queued[i].speed_mps = commands[i, 0], commands[i, 1]
+            queued[i].at = delay_substeps[i] - SUBSTEPS

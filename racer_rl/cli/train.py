@@ -27,7 +27,7 @@ DEFAULT_TIME = '10m'
 EXIT_INTERRUPTED = 130
 _KEPT_BY_RESUME = frozenset({
     'track', 'direction', 'reward', 'compat', 'algorithm', 'network', 'metadata',
-    'hyperparameters', 'max_speed', 'seed',
+    'hyperparameters', 'max_speed', 'randomization', 'seed',
 })
 _IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
 
@@ -66,6 +66,8 @@ def train(
         Path | None, typer.Option(help="JSON with settings by our names or DeepRacer's.")
     ] = None,
     max_speed: Annotated[float, typer.Option(help='Fastest action, m/s, 0.6 to 4.')] = 2.0,
+    randomization: Annotated[str, typer.Option(
+        help='What episodes differ in: none, default, strong, or a .json file.')] = 'none',
     seed: Annotated[int, typer.Option(help='Same seed, same weights.', min=0)] = 0,
     time: Annotated[
         str | None,
@@ -94,6 +96,7 @@ def train(
     saves and leaves with 130; --resume goes on.
     """
     from racer_rl.store.models import model_folder, open_model
+    from racer_sim.randomization import find_randomization
 
     limits = _limits(time, steps, until_laps)
     if resume:
@@ -115,7 +118,7 @@ def train(
                 context, _IN_METADATA, '--metadata is given and says the same; leave one out.'
             )
         setup = _setup(track, direction, reward, network, metadata, max_speed)
-        setup = replace(setup, compat=compat)
+        setup = replace(setup, compat=compat, randomization=find_randomization(randomization))
         plan = _new_plan(setup, _algorithm(algorithm, metadata), hyperparameters, seed, limits)
     _run(folder, plan, resume=resume, as_json=as_json)
 

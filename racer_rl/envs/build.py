@@ -12,6 +12,7 @@ from racer_rl.reward.log import RewardLog
 from racer_rl.reward.paymaster import Paymaster
 from racer_rl.training.networks import FAST, find_network
 from racer_sim.courses import courses_of
+from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import RaceRules
 from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.track_library import find_track
@@ -40,6 +41,7 @@ class RaceSetup:
         image_age_s: Range of how old a frame is when its command takes effect.
         car: The car.
         rules: What ends an episode.
+        randomization: What episodes differ in while a policy learns.
     """
 
     track: str | tuple[str, ...] = 'oval'
@@ -55,6 +57,7 @@ class RaceSetup:
     image_age_s: tuple[float, float] = (0.0, CONTROL_PERIOD_S)
     car: CarSpec = field(default_factory=CarSpec)
     rules: RaceRules = field(default_factory=RaceRules)
+    randomization: Randomization = NONE
 
     @property
     def tracks(self) -> tuple[str, ...]:
@@ -79,8 +82,8 @@ class RaceSetup:
                              lidar=self.lidar)
 
 
-def build_simulator(setup: RaceSetup, *, cars: int, seed: int,
-                    rules: RaceRules | None = None) -> Simulator:
+def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules | None = None,
+                    randomization: tuple[Randomization, ...] | None = None) -> Simulator:
     """A simulator for a setup.
 
     Args:
@@ -88,13 +91,15 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int,
         cars: How many cars side by side.
         seed: Of everything random.
         rules: Instead of the setup's.
+        randomization: Instead of the setup's; car k draws from the k-th, in rotation.
 
     Raises:
         ConfigError: A part of the setup is not usable.
     """
     config = SimulatorConfig(cars=cars, rgb=setup.colour == 'rgb',
                              stereo=Sensor.STEREO_CAMERAS in setup.sensors,
-                             image_age_s=setup.image_age_s, rules=rules or setup.rules)
+                             image_age_s=setup.image_age_s, rules=rules or setup.rules,
+                             randomization=randomization or (setup.randomization,))
     courses = courses_of([find_track(name) for name in setup.tracks], setup.direction)
     return Simulator(courses, setup.car, config, seed)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from racer_rl.envs.batch import Observation, RaceBatch
 from racer_rl.envs.build import RaceSetup, build_simulator
+from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import Lap, RaceRules, Status
 from racer_sim.simulator import Simulator
 from racer_vehicle.spec import require_range
@@ -34,7 +35,8 @@ class EvaluationPlan:
         starts: Runs on each course, their starts spread evenly over the lap.
         resets: Incidents a run survives, with DeepRacer's penalties; 0 ends it at the first.
         lap_time_limit_s: Simulated seconds a run may take, for each of its laps.
-        seed: Of the image ages.
+        seed: Of the image ages, and of what is drawn of the randomisation.
+        randomization: What runs differ in, and from the car as specified.
     """
 
     laps: int = 3
@@ -42,6 +44,7 @@ class EvaluationPlan:
     resets: int = 0
     lap_time_limit_s: float = 180.0
     seed: int = 0
+    randomization: Randomization = NONE
 
     def __post_init__(self) -> None:
         require_range(
@@ -191,7 +194,8 @@ def evaluate(
     courses = len(setup.tracks) * (2 if setup.direction == 'both' else 1)
     if simulator is None:
         simulator = build_simulator(
-            setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules
+            setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules,
+            randomization=(plan.randomization,),
         )
     rules, simulator.control.rules = simulator.control.rules, plan.rules
     try:

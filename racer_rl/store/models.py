@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import Policy
 from racer_rl.reward.loading import RewardFile
+from racer_sim.randomization import as_plain, randomization_from
 from racer_vehicle.errors import ConfigError, ModelMismatchError, UnknownNameError
 from racer_vehicle.metadata import ModelMetadata, TrainingAlgorithm
 from racer_vehicle.spec import CarSpec, spec_as_dict, spec_from_dict
@@ -98,6 +99,7 @@ class ModelFolder:
                 'image_age_s': list(setup.image_age_s),
                 'car': spec_as_dict(setup.car),
                 'compat': setup.compat,
+                'randomization': as_plain(setup.randomization),
                 'reward': {'origin': setup.reward, 'sha256': reward.sha256},
                 'hyperparameters': spec_as_dict(hyperparameters),
                 'versions': {
@@ -159,6 +161,7 @@ class ModelFolder:
             stack=run['stack'],
             image_age_s=tuple(run['image_age_s']),
             car=spec_from_dict(CarSpec, run['car']),
+            randomization=randomization_from(run.get('randomization', {})),
         )
 
     @property

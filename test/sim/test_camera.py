@@ -36,8 +36,9 @@ class Scene:
         images = np.empty((x.size, planes, camera.height_px, camera.width_px), dtype=np.uint8)
         nowhere = np.zeros(x.size, dtype=np.int64)
         render(images, np.arange(x.size), state, camera_geometry(camera, x.size),
-               np.array(sides_m), nowhere, self.ground.levels, self.ground.texels, self.sky,
-               self.ground.fields, nowhere, self.bodies, np.array([self.bodies.shape[1]]))
+               np.array(sides_m), nowhere, self.ground.levels, self.ground.texels,
+               np.tile(self.sky, (x.size, 1)), self.ground.fields, nowhere,
+               self.bodies, np.array([self.bodies.shape[1]]))
         return images
 
 

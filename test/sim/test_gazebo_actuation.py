@@ -53,7 +53,8 @@ def test_the_servo_is_followed_as_the_embedded_one_turns():
     command = DriveCommand(steering_rad=0.4, speed_mps=1.0)
     state = np.zeros(1, dtype=vehicle.STATE)
     vehicle.advance(state, vehicle.vehicle_parameters(CAR, 1), np.zeros((1, 2)),
-                    np.array([[0.4, 1.0]]), np.zeros(1, np.int64), np.zeros(1, np.bool_))
+                    np.array([[0.4, 1.0]]), np.zeros(1, np.int64), vehicle.nothing_queued(1),
+                    np.zeros(1, np.bool_))
     actuation = Actuation(CAR)
     for _ in range(11):
         actuation.joints(command, CONTROL_PERIOD_S / 11)

@@ -22,6 +22,7 @@ class Cars:
         self.parameters = vehicle.vehicle_parameters(car, count)
         self.held = np.zeros((count, 2))
         self.delay = np.full(count, delay, dtype=np.int64)
+        self.queued = vehicle.nothing_queued(count)
         self.frozen = np.zeros(count, dtype=np.bool_)
 
     def drive(self, steering_rad, speed_mps, periods=1):
@@ -31,7 +32,7 @@ class Cars:
         history = []
         for _ in range(periods):
             vehicle.advance(self.state, self.parameters, self.held, commands, self.delay,
-                            self.frozen)
+                            self.queued, self.frozen)
             history.append(self.state.copy())
         return np.array(history)
 
