@@ -57,6 +57,7 @@ setup(
     # needs libGL, which a bare machine and a CI container do not have.
     install_requires=[
         'av',
+        'casadi',  # LGPL-3.0-or-later, used as a library; the lap bound
         'gymnasium',
         'jinja2',
         'matplotlib',

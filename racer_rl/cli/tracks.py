@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from racer_rl.cli.bound import bound
 from racer_sim.bodies import wall_boxes
 from racer_sim.gazebo.car_model import MOST_CARS
 from racer_sim.starting_grid import one_course
@@ -24,6 +25,8 @@ from racer_vehicle.storage import write_atomically
 tracks_app = typer.Typer(
     add_completion=False, no_args_is_help=True, help='List, show, import and generate tracks.'
 )
+
+tracks_app.command()(bound)
 
 AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 Overwrite = Annotated[bool, typer.Option(help='Replace an own track of this name.')]
