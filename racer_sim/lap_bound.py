@@ -1,11 +1,11 @@
-"""The time that no lap of a car on a track can beat, so that a lap time says how good it is.
+"""The time that no repeated lap of a car can beat, so that a lap time says how good it is.
 
 A point that can do at least what the simulated car can (`racer_sim.lap_limits`) drives the fastest
 line through everything that the off-track rule allows (`racer_sim.lap_corridor`), which an optimal
 control problem finds (`racer_sim.lap_optimum`). Three honest limits of it:
 
-- It is a flying lap that can be repeated for ever. A single lap can be faster, by 1 to 2 % where the
-  line is on a straight and 7 % in a bend, if its driver spoils the one before and the one after.
+- It is a flying lap that can be repeated for ever. A single lap can be faster, by 1 to 2 % where
+  the line is on a straight and 7 % in a bend, if its driver spoils those before and after it.
 - The problem is not convex: the solver starts from three lines and keeps the best lap, but nothing
   proves that there is no better one. Tests drive against it.
 - Gates stand 0.1 m apart. The lap is solved at twice the spacing too, and the difference, mostly
