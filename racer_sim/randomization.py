@@ -125,7 +125,7 @@ DEFAULT: Final = Randomization(
     camera_pitch_rad=(-0.05, 0.05), camera_yaw_rad=(-0.03, 0.03), camera_hfov=(0.95, 1.05),
     frame_drop=(0.0, 0.03), friction=(0.75, 1.25), mass=(0.85, 1.2), motor=(0.8, 1.2),
     battery_sag=(0.0, 0.1), steering_trim_rad=(-0.04, 0.04), steering_play_rad=(0.0, 0.02),
-    wheel_radius=(0.92, 1.08), slope=(0.0, 0.015), latency_s=(0.0, 0.0), jitter_s=(0.0, 0.01),
+    wheel_radius=(0.92, 1.08), slope=(0.0, 0.015), latency_s=(0.0, 0.01), jitter_s=(0.0, 0.01),
 )
 
 STRONG: Final = Randomization(

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from racer_rl.cli.suite_view import show_suite
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.film import Film
 from racer_rl.evaluation.laps import (
@@ -44,10 +45,21 @@ def evaluate_model(
     video: Annotated[Path | None, typer.Option(help='Film the first run (.mp4).')] = None,
     plot: Annotated[Path | None, typer.Option(
         help='Draw all lines, coloured by speed (.png, .svg, .pdf).')] = None,
+    suite: Annotated[Literal['laps', 'robust'], typer.Option(
+        help='laps: as the other options say; robust: a fixed set of conditions and tracks.'
+    )] = 'laps',
     as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
 ) -> None:
-    """Drive laps with a trained model, without exploration, and judge every one."""
+    """Drive laps with a trained model, without exploration, and judge every one.
+
+    --suite robust drives under other light, cameras, cars and timing, one at a time and all
+    at once, mildly and hard, the other way round and on unknown tracks; only --checkpoint and
+    --seed matter to it.
+    """
     folder = open_model(model)
+    if suite == 'robust':
+        show_suite(folder, checkpoint, seed, as_json=as_json)
+        return
     setup = with_course(folder.setup, track=track, direction=direction)
     plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
     result = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot)

@@ -17,6 +17,7 @@ from racer_vehicle.spec import spec_from_dict
 
 if TYPE_CHECKING:
     from racer_rl.envs.build import RaceSetup
+    from racer_rl.evaluation.suite import SuitePlan
     from racer_rl.store.models import ModelFolder
     from racer_rl.training.plan import Limits, StopReason, TrainingPlan
     from racer_rl.training.standing import Standing
@@ -83,6 +84,11 @@ def train(
             help='Stop as soon as every evaluation lap is clean: 4 starts x 3 laps.',
         ),
     ] = False,
+    until_robust: Annotated[float | None, typer.Option(
+        help='Stop at this score of the robustness suite, 0 to 1.')] = None,
+    early_stop: Annotated[bool, typer.Option(
+        '--early-stop/--no-early-stop',
+        help='With --time or --steps: stop when held-out driving no longer improves.')] = True,
     resume: Annotated[
         bool, typer.Option('--resume', help='Go on with a model of this name.')
     ] = False,
@@ -92,17 +98,18 @@ def train(
 ) -> None:
     """Teach a model to drive a track from its camera.
 
-    Without --time, --steps or --until-laps it stops as with `--until-laps --time 10m`. Ctrl-C
-    saves and leaves with 130; --resume goes on.
+    Without --time, --steps, --until-laps or --until-robust it stops as with `--until-laps --time
+    10m`. A run by time or steps ends sooner when driving elsewhere no longer gets better, unless
+    --no-early-stop. Ctrl-C saves and leaves with 130; --resume goes on.
     """
     from racer_rl.store.models import model_folder, open_model
     from racer_sim.randomization import find_randomization
 
-    limits = _limits(time, steps, until_laps)
+    limits = _limits(time, steps, until_laps, until_robust, early_stop)
     if resume:
         _refuse_options(
             context, _KEPT_BY_RESUME, '--resume is given; allowed with it: --time, --steps, '
-            '--until-laps. Leave it out, or train a new model.'
+            '--until-laps, --until-robust, --no-early-stop. Leave it out, or train a new model.'
         )
         folder = open_model(name)
         plan = _resumed_plan(folder, limits)
@@ -132,16 +139,29 @@ def _refuse_options(context: typer.Context, refused: frozenset[str], why: str) -
             raise ConfigError(f'--{parameter.replace("_", "-")} is {given}, but {why}')
 
 
-def _limits(time: str | None, steps: int | None, until_laps: bool) -> Limits:
+def _limits(time: str | None, steps: int | None, until_laps: bool, until_robust: float | None,
+            early_stop: bool) -> Limits:
     from racer_rl.training.plan import Limits
 
     if time is None and steps is None:
-        return Limits(time_s=parse_duration(DEFAULT_TIME), until_laps=True)
+        return Limits(time_s=parse_duration(DEFAULT_TIME), until_robust=until_robust,
+                      until_laps=until_robust is None or until_laps)
     return Limits(
         time_s=float('inf') if time is None else parse_duration(time),
         steps=steps,
         until_laps=until_laps,
+        until_robust=until_robust,
+        early=early_stop and not until_laps,
     )
+
+
+def _held_out(limits: Limits) -> SuitePlan | None:
+    """What a run with these limits has to drive elsewhere."""
+    from racer_rl.evaluation.suite import SuitePlan
+
+    if limits.until_robust is not None:
+        return SuitePlan(starts=2)
+    return SuitePlan(single=False, starts=2, tracks=2) if limits.early else None
 
 
 def _algorithm(algorithm: str, metadata: Path | None) -> str:
@@ -205,7 +225,8 @@ def _new_plan(
         typer.echo(f'note: {note}', err=True)
     setup = replace(setup, stack=settings.stack_size)
     setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
-    return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed)
+    return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
+                        held_out=_held_out(limits))
 
 
 def _resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
@@ -216,7 +237,8 @@ def _resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     kind = ALGORITHMS[folder.metadata.training_algorithm]
     settings = spec_from_dict(kind, run['hyperparameters'])
     return TrainingPlan(
-        setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed']
+        setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed'],
+        held_out=_held_out(limits),
     )
 
 
@@ -258,6 +280,9 @@ def _summary(
         clean, total, pace_s = best['clean_laps'], best['total_laps'], best['mean_lap_s']
         pace = '' if pace_s is None else f', mean lap {pace_s:.2f} s'
         lines.append(f'best model: {clean} of {total} laps clean{pace}{_confirmed(best)}.')
+    if best and best.get('robust_score') is not None:
+        lines.append(f'elsewhere: {best["robust_score"]:.0%} of the laps clean; the curve is '
+                     f'{folder.path / "training.png"}')
     lines.append(f'saved in {folder.path}')
     if best and best['clean_laps'] == best['total_laps']:
         lines.append(f'watch it drive: racer evaluate {folder.name} --video {folder.name}.mp4')

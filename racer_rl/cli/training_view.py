@@ -46,8 +46,12 @@ class _PlainLines:
 
     def __init__(self, console: Console, limits: Limits) -> None:
         self._console, self._limits, self._next_s = console, limits, time.monotonic()
+        self._warned = False
 
     def __call__(self, standing: Standing) -> None:
+        if standing.warning and not self._warned:
+            self._warned = True
+            self._console.print(f'warning: {standing.warning}', highlight=False, soft_wrap=True)
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + PLAIN_INTERVAL_S
@@ -74,6 +78,7 @@ def _rows(standing: Standing, limits: Limits) -> list[tuple[str, str]]:
         ('completion', '-' if standing.completion is None else f'{standing.completion:.0%}'),
         ('best lap', '-' if standing.best_lap_s is None else f'{standing.best_lap_s:.2f} s'),
         ('clean laps', '-' if judged is None else f'{judged.clean_laps}/{judged.total_laps}'),
+        *([] if standing.held_out is None else [('elsewhere', f'{standing.held_out:.0%}')]),
         ('elapsed', format_duration(standing.seconds)),
         ('at most left', '-' if left is None else format_duration(left)),
     ]
@@ -95,4 +100,6 @@ def _panel(name: str, standing: Standing, limits: Limits) -> Table:
     panel = Table.grid()
     panel.add_row(bar)
     panel.add_row(figures)
+    if standing.warning:
+        panel.add_row(Text(f'warning: {standing.warning}', style='yellow'))
     return panel

@@ -15,7 +15,7 @@ from racer_rl.envs.build import RaceSetup, build_simulator
 from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import Lap, RaceRules, Status
 from racer_sim.simulator import Simulator
-from racer_vehicle.spec import require_range
+from racer_vehicle.spec import CONTROL_PERIOD_S, require_range
 
 
 class Policy(Protocol):
@@ -105,6 +105,11 @@ class Evaluation:
     def clean_laps(self) -> int:
         """Laps completed without an incident."""
         return sum(lap.clean for run in self.runs for lap in run.laps)
+
+    @property
+    def car_steps(self) -> int:
+        """Control periods that were driven, all cars together."""
+        return round(sum(run.time_s for run in self.runs) / CONTROL_PERIOD_S)
 
     @property
     def is_clean(self) -> bool:
@@ -198,23 +203,37 @@ def evaluate(
             randomization=(plan.randomization,),
         )
     rules, simulator.control.rules = simulator.control.rules, plan.rules
-    try:
-        return _drive(policy, setup, plan, simulator, watch)
-    finally:
-        simulator.control.rules = rules
-
-
-def _drive(
-    policy: Policy,
-    setup: RaceSetup,
-    plan: EvaluationPlan,
-    simulator: Simulator,
-    watch: Callable[[Simulator], None] | None,
-) -> Evaluation:
-    courses = len(simulator.courses)
-    batch = RaceBatch(simulator, setup.observation, setup.actions, None)
     course = np.repeat(np.arange(courses), plan.starts)
     share = np.tile(np.arange(plan.starts) / plan.starts, courses)
+    try:
+        runs = drive_runs(policy, setup, simulator, course, share, watch)
+    finally:
+        simulator.control.rules = rules
+    return Evaluation(plan, runs)
+
+
+def drive_runs(
+    policy: Policy,
+    setup: RaceSetup,
+    simulator: Simulator,
+    course: NDArray[np.int64],
+    share: NDArray[np.float64],
+    watch: Callable[[Simulator], None] | None = None,
+) -> tuple[Run, ...]:
+    """Drive one run with every car of a simulator, by its rules, side by side.
+
+    Args:
+        policy: Its outputs are taken as they are.
+        setup: With the codecs.
+        simulator: Its episodes are lost.
+        course: int64 (N,), of its courses, each car's.
+        share: float64 (N,), of the lap, where each car starts.
+        watch: Called before the first step and after every one.
+
+    Returns:
+        The cars' runs, in their order.
+    """
+    batch = RaceBatch(simulator, setup.observation, setup.actions, None)
     simulator.place(np.arange(len(course)), course, share * simulator.geometry.length_m[course])
     laps: list[Lap] = []
     ended = np.zeros(len(course), dtype=np.bool_)
@@ -228,17 +247,12 @@ def _drive(
         laps.extend(step.laps)
         ended |= step.terminated | step.truncated
         observation = batch.observe(np.zeros(len(course), dtype=np.bool_))
-    return Evaluation(
-        plan,
-        tuple(_run(simulator, plan, car, float(share[car]), laps) for car in range(len(course))),
-    )
+    return tuple(_run(simulator, car, float(share[car]), laps) for car in range(len(course)))
 
 
-def _run(
-    simulator: Simulator, plan: EvaluationPlan, car: int, start: float, laps: list[Lap]
-) -> Run:
+def _run(simulator: Simulator, car: int, start: float, laps: list[Lap]) -> Run:
     race, course = simulator.control.race[car], simulator.courses[simulator.course_of[car]]
-    driven = race['travelled_m'] / (plan.laps * course.track.length_m)
+    driven = race['travelled_m'] / (simulator.control.rules.laps * course.track.length_m)
     return Run(
         track=course.track.name,
         direction='reverse' if course.reverse else 'forward',

@@ -62,5 +62,5 @@ class TrainerSettings:
         return TrainingPlan(
             setup=setup, hyperparameters=learning, seed=self.seed,
             # No confirmation: laps over topics take their time, and its ages are what they are.
-            evaluation=EvaluationPlan(laps=1, starts=cars), confirmation=None,
+            evaluation=EvaluationPlan(laps=1, starts=cars), confirmed=False,
             limits=Limits(steps=self.steps, until_laps=self.until_laps))

@@ -8,6 +8,7 @@ run.json               seed, setup, our own settings, versions: all that repeats
 progress.json          where training stands, and the best evaluation
 checkpoints/last.zip   written between updates, atomically
 checkpoints/best.zip   the best by evaluation
+training.png           what the evaluations showed, over steps
 tensorboard/           scalars
 """
 

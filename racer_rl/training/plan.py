@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan
+from racer_rl.evaluation.suite import SuitePlan
+from racer_rl.training.history import Verdict
 from racer_rl.training.hyperparameters import Hyperparameters
+from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import require_range
 
 
@@ -15,6 +18,9 @@ class StopReason(StrEnum):
     """Why training ended, in the words people read."""
 
     LAPS = 'every evaluation lap was clean'
+    ROBUST = 'the robust score reached its goal'
+    PLATEAU = Verdict.PLATEAU.value
+    OVERTRAINED = Verdict.OVERTRAINED.value
     STEPS = 'the step limit was reached'
     TIME = 'the time limit was reached'
     EPISODES = 'the episode limit was reached (term_cond_max_episodes)'
@@ -30,13 +36,19 @@ class Limits:
         time_s: Seconds of this session.
         steps: Environment steps in total, resumed ones included.
         until_laps: Stop once every lap of the evaluation is clean, and every one that confirms it.
+        until_robust: Stop once held-out driving scores so much, 0 to 1.
+        early: Stop when held-out driving has stopped improving.
     """
 
     time_s: float = float('inf')
     steps: int | None = None
     until_laps: bool = False
+    until_robust: float | None = None
+    early: bool = False
 
     def __post_init__(self) -> None:
+        if self.until_robust is not None:
+            require_range(self, until_robust=(0.01, 1.0))
         if self.time_s != float('inf'):
             require_range(self, time_s=(0.1, 1e8))
         if self.steps is not None:
@@ -52,8 +64,9 @@ class TrainingPlan:
         hyperparameters: Of the learner; their type names the algorithm.
         limits: When to stop.
         evaluation: What the policy is judged on.
-        confirmation: What a policy whose laps were all clean has to drive besides, before it
-            counts as one that drives clean laps; None: its word is taken.
+        confirmed: Whether a policy whose laps were all clean drives `confirmation` besides, before
+            it counts as one that drives clean laps; otherwise its word is taken.
+        held_out: What tells how well it drives elsewhere; None: nobody asks.
         seed: Of network, exploration and simulator; NumPy's global generator takes 32 bits.
     """
 
@@ -61,9 +74,26 @@ class TrainingPlan:
     hyperparameters: Hyperparameters
     limits: Limits
     evaluation: EvaluationPlan = field(default_factory=EvaluationPlan)
-    confirmation: EvaluationPlan | None = field(
-        default_factory=lambda: EvaluationPlan(starts=16, seed=1))
+    confirmed: bool = True
+    held_out: SuitePlan | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         require_range(self, seed=(0, 2**32 - 1))
+        asked = self.limits.early or self.limits.until_robust is not None
+        if asked and self.held_out is None:
+            raise ConfigError('until_robust and early stop by held-out driving, and held_out is '
+                              'None; allowed with them: a SuitePlan.')
+
+    @property
+    def confirmation(self) -> EvaluationPlan | None:
+        """Other starts and image ages than the evaluation's; None if nothing is confirmed.
+
+        Four times as many runs on one course; on many courses, one more than the evaluation's on
+        each of them.
+        """
+        if not self.confirmed:
+            return None
+        courses = len(self.setup.tracks) * (2 if self.setup.direction == 'both' else 1)
+        starts = max(4 * self.evaluation.starts // courses, self.evaluation.starts + 1)
+        return replace(self.evaluation, starts=starts, seed=self.evaluation.seed + 1)

@@ -32,6 +32,8 @@ class Standing:
         best_lap_s: Fastest lap while training.
         evaluation: The latest.
         best: The best.
+        held_out: How well it drives elsewhere, 0 to 1; None if that is not asked.
+        warning: What a person should know before more time is spent; None: nothing.
     """
 
     steps: int
@@ -43,6 +45,8 @@ class Standing:
     best_lap_s: float | None
     evaluation: Evaluation | None
     best: Evaluation | None
+    held_out: float | None = None
+    warning: str | None = None
 
 
 class Watcher(Protocol):

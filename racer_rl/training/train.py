@@ -26,6 +26,8 @@ from racer_rl.store.models import ModelFolder
 from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
 from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
+from racer_rl.training.curve import draw_training
+from racer_rl.training.history import History, RewardWatch, Row, Verdict
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.judgement import Judgement, judge
 from racer_rl.training.networks import find_network
@@ -38,7 +40,10 @@ SAC_ROUND_STEPS: Final = 512
 """Steps of SAC between two looks at the clock; PPO's rounds are its rollouts."""
 
 EVALUATION_GROWTH: Final = 0.05
-"""The next evaluation comes after a round, but no sooner than this share of all steps so far.
+EVALUATION_COST: Final = 0.1
+"""The next evaluation comes after a round, but no sooner than this share of all steps so far, and
+than this share of the steps that the last one took: those are several times cheaper than steps
+that are learnt from.
 
 Early it is what tells the moment to stop, late it would cost more than it tells. Counted in steps,
 not seconds, so that the same seed takes the same course on any machine.
@@ -89,6 +94,7 @@ class Training:
         self.meter = Meter(self.env)
         self.best: Evaluation | None = None
         self._judgement = Judgement()
+        self.history, self._reward_watch = History(), RewardWatch()
         self._evaluate_at = 0
         self._best: dict[str, Any] = {}
         if resume:
@@ -98,6 +104,7 @@ class Training:
             batch.simulator.random.bit_generator.state = kept['simulator']
             batch.simulator.episodes = self.meter.episodes = kept['episodes']
             self._evaluate_at = kept['evaluate_at']
+            self.history = History(kept.get('history', ()))
         else:
             self.model = build_model(
                 plan.hyperparameters, plan.setup.network, self.env, plan.seed
@@ -131,6 +138,7 @@ class Training:
                     )
                     if self.model.num_timesteps >= self._evaluate_at:
                         self._evaluate()
+                    self._reward_watch.note(self.meter.mean_reward, self.meter.completion)
                     logger.dump(self.model.num_timesteps)
                     self._save_if_due()
                     watch(self.standing)
@@ -138,6 +146,9 @@ class Training:
                 self.save('last')
                 raise
         self.save('last')
+        if self.history.rows:
+            draw_training(self.history, self.folder.path / 'training.png', reason=reason.value,
+                          delivered_steps=self._best.get('steps'))
         return reason
 
     @property
@@ -158,6 +169,8 @@ class Training:
             best_lap_s=self.meter.best_lap_s,
             evaluation=self._judgement.evaluation,
             best=self.best,
+            held_out=self._judgement.held_out,
+            warning=self._reward_watch.warning,
         )
 
     @property
@@ -173,6 +186,7 @@ class Training:
         mean_reward = self.meter.mean_reward
         reached = {
             StopReason.LAPS: limits.until_laps and self._judgement.drives_clean_laps,
+            StopReason.ROBUST: self._reaches(limits.until_robust),
             StopReason.INTERRUPTED: interrupted,
             StopReason.STEPS: limits.steps is not None and steps >= limits.steps,
             StopReason.TIME: time.monotonic() - self._began_s >= limits.time_s,
@@ -181,7 +195,23 @@ class Training:
                 mean_reward is not None and mean_reward >= settings.stop_mean_return
             ),
         }
-        return next((reason for reason, is_reached in reached.items() if is_reached), None)
+        reason = next((reason for reason, is_reached in reached.items() if is_reached), None)
+        if reason is None and limits.early and self.history.verdict is not Verdict.GO_ON:
+            reason = StopReason(self.history.verdict.value)
+        return reason
+
+    def _reaches(self, wanted: float | None) -> bool:
+        elsewhere = self._judgement.elsewhere
+        return wanted is not None and elsewhere is not None and elsewhere.score >= wanted
+
+    def _note(self, judged: Judgement) -> None:
+        """Add an evaluation to the run's history."""
+        evaluation = judged.evaluation
+        assert evaluation is not None
+        self.history.add(Row(
+            steps=self.model.num_timesteps, reward=self.meter.mean_reward,
+            clean_share=evaluation.clean_laps / evaluation.total_laps,
+            held_out=judged.held_out, mean_lap_s=evaluation.mean_lap_s))
 
     def _evaluate(self) -> None:
         """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
@@ -191,7 +221,9 @@ class Training:
             to_beat=tuple(self._best.get('rank', ())))
         if self._elsewhere is not None:
             self.model._last_obs = None  # the learner's episodes gave way to the evaluation
-        self._evaluate_at = steps + int(EVALUATION_GROWTH * steps)
+        self._evaluate_at = steps + int(max(EVALUATION_GROWTH * steps,
+                                            EVALUATION_COST * judged.car_steps))
+        self._note(judged)
         for name, value in judged.figures.items():
             self.model.logger.record(f'evaluation/{name}', value)
         if judged.rank >= tuple(self._best.get('rank', ())):
@@ -217,6 +249,7 @@ class Training:
                 'episodes': self.meter.episodes,
                 'best': self._best,
                 'evaluate_at': self._evaluate_at,
+                'history': self.history.as_plain(),
             },
         )
         self.folder.write_progress({

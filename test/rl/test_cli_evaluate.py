@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import racer_rl.cli.evaluate as command
+from racer_rl.cli import suite_view
 from racer_rl.cli.main import run
 from racer_rl.envs.build import RaceSetup
+from racer_rl.evaluation.suite import SuitePlan
 from racer_vehicle.action import ContinuousActions
 from racer_vehicle.errors import ModelMismatchError
 
@@ -169,3 +171,29 @@ def test_unknown_model_is_one_line_and_two(racer_home, capsys):
     out, err = capsys.readouterr()
     assert (out, err.count('\n')) == ('', 1)
     assert err.startswith("error: unknown model 'alpha'; there is none yet.")
+
+
+@pytest.fixture
+def short_suite(monkeypatch):
+    """A suite that a test has time for."""
+    monkeypatch.setattr(suite_view, 'SuitePlan', lambda seed: SuitePlan(
+        seed=seed, starts=1, tracks=1, single=False, lap_time_limit_s=5.0))
+
+
+def test_the_suite_is_a_matrix_for_people(model, short_suite, capsys):
+    assert run(['evaluate', 'alpha', '--suite', 'robust', '--checkpoint', 'last']) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0].split() == ['condition', 'as', 'is', 'mild', 'hard']
+    assert all(name in shown for name in ('all at once', 'the other way round', 'unknown tracks'))
+    assert 'robust score 0.00: the mean share of clean laps' in shown
+    assert model.checkpoints == ['last']
+
+
+def test_the_suite_is_one_object_for_programs(model, short_suite, capsys):
+    record = json_of(capsys, '--suite', 'robust')
+    assert (record['model'], record['checkpoint'], record['suite']) == ('alpha', 'best', 'robust')
+    assert 0.0 <= record['score'] <= 1.0
+    assert record['conditions'][0]['condition'] == 'as specified'
+    assert record['conditions'][0].keys() == {
+        'condition', 'strength', 'clean_share', 'completion', 'mean_lap_s', 'runs'}
+    assert json_of(capsys, '--suite', 'robust') == record

@@ -73,12 +73,12 @@ def test_until_laps_reaches_twelve_of_twelve():
     assert len(events) == 1
     assert files - events == {
         'model_metadata.json', 'hyperparameters.json', 'reward_function.py', 'run.json',
-        'progress.json', 'checkpoints/last.zip', 'checkpoints/best.zip'}
+        'progress.json', 'training.png', 'checkpoints/last.zip', 'checkpoints/best.zip'}
     metadata = ModelMetadata.from_json((folder.path / 'model_metadata.json').read_text())
     assert metadata.training_algorithm is TrainingAlgorithm.CLIPPED_PPO
     assert json.loads((folder.path / 'hyperparameters.json').read_text())['lr'] == 2e-3
     assert folder.progress['best'] == result['best']
-    confirmed = {'confirmation': {'clean_laps': 48, 'total_laps': 48}}
+    confirmed = {'confirmation': {'clean_laps': 48, 'total_laps': 48}, 'robust_score': None}
     judged = evaluate(folder.policy(), folder.setup, EvaluationPlan())
     assert judged.as_dict() | confirmed == result['best']
 
@@ -175,7 +175,8 @@ def test_resume_refuses_what_it_would_have_to_ignore(racer, option, value):
     code, out, err = racer('--name', 'm', '--resume', option, value)
     assert (code, out) == (2, '')
     assert err == (f'error: {option} is {value}, but --resume is given; allowed with it: --time, '
-                   '--steps, --until-laps. Leave it out, or train a new model.\n')
+                   '--steps, --until-laps, --until-robust, --no-early-stop. Leave it out, or '
+                   'train a new model.\n')
 
 
 def test_names_are_taken_once_and_resumed_by_the_nearest(racer, tiny):

@@ -12,9 +12,9 @@ from racer_rl.training.judgement import Judgement, judge
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_sim.rules import Lap, Status
 
-NARROW, WIDE = EvaluationPlan(laps=1, starts=2), EvaluationPlan(laps=1, starts=4, seed=1)
+NARROW, WIDE = EvaluationPlan(laps=1, starts=2), EvaluationPlan(laps=1, starts=8, seed=1)
 PLAN = TrainingPlan(setup=RaceSetup(), hyperparameters=PPOHyperparameters(), limits=Limits(),
-                    evaluation=NARROW, confirmation=WIDE)
+                    evaluation=NARROW)
 
 
 def driven(plan, clean, dirty=0, completion=0.5, lap_s=9.0):
@@ -50,25 +50,31 @@ def judged(plan=PLAN, **how):
 
 
 @pytest.mark.parametrize(('narrow', 'wide', 'asked', 'verdict'), [
-    (dirty, None, [2], False), (clean, dirty, [2, 4], False), (clean, clean, [2, 4], True),
+    (dirty, None, [2], False), (clean, dirty, [2, 8], False), (clean, clean, [2, 8], True),
 ])
 def test_clean_laps_count_once_they_are_confirmed(drive, narrow, wide, asked, verdict):
     shown, starts = drive
-    shown.update({2: narrow, 4: wide})
+    shown.update({2: narrow, 8: wide})
     assert judged().drives_clean_laps is verdict
     assert starts == asked
+
+
+def test_more_starts_confirm_one_course_and_a_few_more_each_of_many():
+    assert PLAN.confirmation == WIDE
+    many = replace(PLAN, setup=RaceSetup(track=('oval', 'pebble'), direction='both'))
+    assert many.confirmation.starts == 3
 
 
 def test_without_a_confirmation_its_word_is_taken(drive):
     shown, starts = drive
     shown[2] = clean
-    assert judged(replace(PLAN, confirmation=None)).drives_clean_laps
+    assert judged(replace(PLAN, confirmed=False)).drives_clean_laps
     assert starts == [2]
 
 
 def test_what_could_not_become_the_best_is_not_confirmed(drive):
     shown, starts = drive
-    shown.update({2: clean, 4: clean})
+    shown.update({2: clean, 8: clean})
     best = judged().rank
     shown[2] = lambda plan: clean(plan, lap_s=9.5)
     assert judged(to_beat=best).confirmation is not None, 'more of its laps might be confirmed'
@@ -98,7 +104,8 @@ def test_rank_prefers_clean_laps_then_distance_then_confirmation_then_pace():
 def test_the_models_folder_tells_what_confirmed_it():
     kept = Judgement(clean(NARROW), clean(WIDE)).as_dict()
     assert kept['clean_laps'] == 2
-    assert kept['confirmation'] == {'clean_laps': 4, 'total_laps': 4}
-    assert Judgement(dirty(NARROW)).as_dict()['confirmation'] is None
+    assert kept['confirmation'] == {'clean_laps': 8, 'total_laps': 8}
+    nothing = Judgement(dirty(NARROW)).as_dict()
+    assert nothing['confirmation'] is None and nothing['robust_score'] is None
     assert Judgement(dirty(NARROW)).figures == {'clean_laps': 0, 'completion': 0.5,
                                                 'mean_lap_s': 9.0}
