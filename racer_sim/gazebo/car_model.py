@@ -23,6 +23,7 @@ from racer_sim.gazebo.sdf import (
 from racer_sim.gazebo.topics import ACTUATORS, TRUTH, gz_topic, model_name
 from racer_sim.simulator import CAR_COLOUR
 from racer_sim.starting_grid import Pose
+from racer_sim.vehicle import GRAVITY_MPS2
 from racer_vehicle import contract
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.kinematics import wheel_angles
@@ -47,12 +48,18 @@ STEERING_ROOM_RAD: Final = 0.2
 STEERING_NM: Final = 5.0
 """Far more than the servo needs; without a limit Gazebo would not keep the joint's ends."""
 
+DRAG_MPS: Final = 2.0
+"""Speed at which drag is exact: Gazebo knows none that grows with the square of the speed."""
+
 STEP_S: Final = 0.002
 """Of Gazebo's physics."""
 
 MOST_CARS: Final = 20
 _FIRST_FLAG: Final = 4
 """Bit of visibility of the first car; those below are Gazebo's own."""
+
+_ALL_FLAGS: Final = 0x0FFFFFFF
+"""All but the highest bits, which are the renderer's own."""
 
 _ODOMETRY_HZ: Final = 1000.0 / (CONTROL_PERIOD_MS - STEP_S * 500.0)
 """Comes with the first step that is not earlier than this; half a step less is never too late."""
@@ -77,7 +84,7 @@ def car_model(car: CarSpec, number: int, namespace: str, start: Pose) -> Element
               for part in _wheel(car, name, *place)]
     return sdf('model', pose((start.x_m, start.y_m, 0.0), start.yaw_rad),
                _body(car, 1 << (_FIRST_FLAG + number), namespace), *wheels,
-               *_motors(car, namespace), _servo(car, namespace),
+               *_motors(car, namespace), _servo(car, namespace), _slip(car),
                *(_odometry(namespace, *what)
                  for what in (('sim/odom', _ODOMETRY_HZ), (TRUTH, 2.0 / STEP_S))),
                name=model_name(namespace), canonical_link='base_link')
@@ -90,7 +97,7 @@ def _body(car: CarSpec, flag: int, namespace: str) -> Element:
                 box((car.length_m, car.width_m, shell_m)), name='shell')
     visuals = shaded_box((car.length_m, car.width_m, car.height_m), CAR_COLOUR,
                          sdf('visibility_flags', str(flag)))
-    mask = sdf('visibility_mask', str(0xFFFFFFFF ^ flag))
+    mask = sdf('visibility_mask', str(_ALL_FLAGS ^ flag))
     sensors = (camera_sensor(car.camera, namespace, mask),
                lidar_sensor(car.lidar, namespace, mask), bumper_sensor('shell', namespace))
     return sdf('link', _body_inertia(car), shell, *visuals, *sensors, name='base_link')
@@ -122,9 +129,7 @@ def _wheel(car: CarSpec, name: str, x_m: float, y_m: float) -> list[Element]:
     tyre = sdf('collision', sdf('geometry', sdf('sphere', sdf('radius', radius_m))),
                sdf('surface', sdf('friction', grip)), name='tyre')
     wheel = sdf('link', place, inertial(WHEEL_KG, (disc_kgm2,) * 3), tyre, name=name)
-    rolling_n = car.motor.rolling_accel_mps2 * car.mass_kg / 4.0
-    axle = sdf('axis', sdf('xyz', (0.0, 1.0, 0.0)), sdf('limit'),
-               sdf('dynamics', sdf('friction', rolling_n * radius_m)))
+    axle = sdf('axis', sdf('xyz', (0.0, 1.0, 0.0)), sdf('limit'), _resistance(car))
     if not name.startswith('front'):
         return [wheel, _joint(f'{name}_joint', 'base_link', name, axle)]
     bearing = sdf('link', pose((x_m, y_m, radius_m)),
@@ -132,6 +137,14 @@ def _wheel(car: CarSpec, name: str, x_m: float, y_m: float) -> list[Element]:
                   name=f'{name}_bearing')
     return [bearing, _steering_joint(car, name), wheel,
             _joint(f'{name}_joint', f'{name}_bearing', name, axle)]
+
+
+def _resistance(car: CarSpec) -> Element:
+    """What each wheel has to overcome: rolling resistance, and drag, which grows by a line."""
+    motor, lever_m = car.motor, car.mass_kg / 4.0 * car.wheel_radius_m
+    per_mps = motor.drag_per_m * DRAG_MPS
+    return sdf('dynamics', sdf('damping', per_mps * lever_m * car.wheel_radius_m),
+               sdf('friction', motor.rolling_accel_mps2 * lever_m))
 
 
 def _steering_joint(car: CarSpec, name: str) -> Element:
@@ -171,6 +184,17 @@ def _servo(car: CarSpec, namespace: str) -> Element:
                   sdf('steering_limit', car.max_steering_rad),
                   sdf('steer_p_gain', 1.0 / max(car.servo.lag_s, 2.0 * STEP_S)),
                   *_told(namespace, 0), file='ackermann-steering')
+
+
+def _slip(car: CarSpec) -> Element:
+    """Tyres that roll aside by an angle in proportion to the force, as the embedded car's do."""
+    tyre = car.tyre
+    aside = sdf('slip_compliance_lateral', 1.0 / (tyre.friction * tyre.stiffness * tyre.shape))
+    ahead = sdf('slip_compliance_longitudinal', 0.0)
+    load = sdf('wheel_normal_force', car.mass_kg * GRAVITY_MPS2 / 4.0)
+    radius = sdf('wheel_radius', car.wheel_radius_m)
+    return plugin('WheelSlip', *(sdf('wheel', aside, ahead, load, radius, link_name=name)
+                                 for name in WHEELS), file='wheel-slip')
 
 
 def _told(namespace: str, number: int) -> tuple[Element, ...]:
