@@ -123,11 +123,11 @@ def test_cars_see_each_other_and_not_themselves(world):
     gazebo.lift(1, Pose(50.0, 0.0, 0.0))
     alone = gazebo.image(0, gazebo.time_ns).astype(int)
     assert np.isinf(gazebo.cars[0].scan(gazebo.time_ns)).all()
-    gazebo.lift(1, Pose(1.0, 0.0, 0.0))
+    gazebo.lift(1, Pose(0.6, 0.0, 0.0))
     seen = gazebo.image(0, gazebo.time_ns).astype(int)
     assert np.abs(seen - alone)[:, 60:100].mean() > 5.0
     ahead = gazebo.cars[0].scan(gazebo.time_ns)[31:33]
-    assert ahead == pytest.approx([1.0 - CAR.length_m / 2 - CAR.lidar.x_m] * 2, abs=0.02)
+    assert ahead == pytest.approx([0.6 - CAR.length_m / 2 - CAR.lidar.x_m] * 2, abs=0.02)
 
 
 def test_a_car_without_commands_stops_in_real_time(world, tmp_path):
