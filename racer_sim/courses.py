@@ -7,7 +7,8 @@ course by index. The two directions of a track share one ground texture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -127,21 +128,40 @@ class GroundTextures:
             style: Colours and line widths.
             rgb: Three colour planes instead of one of luma.
         """
-        tracks = {course.drawn: course.track for course in courses}
-        levels = np.zeros((len(tracks), MIP_LEVELS), dtype=MIP_LEVEL)
-        offset, chunks = 0, []
-        for index, track in enumerate(tracks.values()):
-            ground = paint_ground(track, style)
-            for level, planes in enumerate(_pyramid(ground, style, rgb=rgb)):
-                texels_per_m = 1.0 / (ground.m_per_px * 2**level)
-                levels[index, level] = (offset, *planes.shape[1:], texels_per_m,
-                                        ground.x_min_m, ground.y_max_m)
-                chunks.append(planes.ravel())
-                offset += planes.size
+        tracks = {course.drawn: _Drawn(course.drawn, course.track) for course in courses}
+        texels, levels = _painted(tuple(tracks.values()), style, rgb=rgb)
         field = _planes(np.full((1, 1, 3), style.field, dtype=np.uint8), rgb=rgb).reshape(-1)
         ground_of = [list(tracks).index(course.drawn) for course in courses]
-        return cls(np.concatenate(chunks), levels, np.tile(field, (len(tracks), 1)),
+        return cls(texels, levels, np.tile(field, (len(tracks), 1)),
                    np.array(ground_of, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A track that equals every other one that looks the same."""
+
+    drawn: bytes
+    track: Track = field(compare=False)
+
+
+@lru_cache(maxsize=3)
+def _painted(tracks: tuple[_Drawn, ...], style: GroundStyle, *,
+             rgb: bool) -> tuple[NDArray[np.uint8], NDArray[np.void]]:
+    """Texels and levels of grounds, read-only: training, its evaluations and films share them."""
+    levels = np.zeros((len(tracks), MIP_LEVELS), dtype=MIP_LEVEL)
+    offset, chunks = 0, []
+    for index, each in enumerate(tracks):
+        ground = paint_ground(each.track, style)
+        for level, planes in enumerate(_pyramid(ground, style, rgb=rgb)):
+            texels_per_m = 1.0 / (ground.m_per_px * 2**level)
+            levels[index, level] = (offset, *planes.shape[1:], texels_per_m,
+                                    ground.x_min_m, ground.y_max_m)
+            chunks.append(planes.ravel())
+            offset += planes.size
+    texels = np.concatenate(chunks)
+    texels.setflags(write=False)
+    levels.setflags(write=False)
+    return texels, levels
 
 
 def _planes(image: NDArray[np.uint8], *, rgb: bool) -> NDArray[np.uint8]:

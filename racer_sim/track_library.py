@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Final, Literal
 
+from racer_sim.practice import practice_number, practice_track
 from racer_sim.track import Track
 from racer_sim.track_files import load_track, save_npy
 from racer_vehicle.errors import TrackError, UnknownNameError
@@ -43,6 +44,8 @@ def track_names() -> list[tuple[str, Origin]]:
 def find_track(name_or_path: str | Path) -> Track:
     """A track by its name, in any case, or by the path of a .npy or .csv file.
 
+    `practice-7` and every other number are generated tracks: see `racer_sim/practice.py`.
+
     Args:
         name_or_path: A path is what ends in .npy or .csv.
 
@@ -53,6 +56,9 @@ def find_track(name_or_path: str | Path) -> Track:
     if str(name_or_path).lower().endswith(_FILE_ENDINGS):
         return load_track(name_or_path)
     given = str(name_or_path)
+    number = practice_number(given)
+    if number is not None:
+        return practice_track(number)
     for name, origin in track_names():
         if name.lower() == given.lower():
             return load_track(_file_of(name, origin), name)

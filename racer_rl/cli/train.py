@@ -39,7 +39,8 @@ def train(
     name: Annotated[str, typer.Option(help='Name of the model.')],
     track: Annotated[
         list[str] | None,
-        typer.Option(help='Track by name or file; give it several times for several tracks.'),
+        typer.Option(help='Track by name or file; several times for several tracks; practice:32 '
+                     'for 32 generated ones.'),
     ] = None,
     direction: Annotated[str, typer.Option(help='forward, reverse or both.')] = 'forward',
     reward: Annotated[
@@ -189,6 +190,7 @@ def _setup(
 ) -> RaceSetup:
     from racer_rl.envs.build import RaceSetup
     from racer_rl.training.networks import find_network
+    from racer_sim.practice import expand_pool
     from racer_sim.track_library import find_track, track_names
     from racer_vehicle.action import ContinuousActions
     from racer_vehicle.metadata import ModelMetadata
@@ -196,11 +198,12 @@ def _setup(
     if not track:
         names = ', '.join(known for known, _ in track_names())
         raise ConfigError(f'no --track was given; name at least one of: {names}; or a file.')
-    for one in track:
+    wanted = [name for one in track for name in expand_pool(one)]
+    for one in wanted:
         find_track(one)
     find_network(network)
     # A file is remembered by its whole path, so that --resume works from any folder.
-    tracks = tuple(str(Path(one).resolve()) if Path(one).suffix else one for one in track)
+    tracks = tuple(str(Path(one).resolve()) if Path(one).suffix else one for one in wanted)
     setup = RaceSetup(track=tracks, direction=direction, reward=reward, network=network)
     if metadata is None:
         return replace(setup, actions=ContinuousActions(speed_high_mps=max_speed))

@@ -87,3 +87,10 @@ def test_colour_planes_are_those_of_the_picture():
     cut = planes[:, :image.shape[0], :image.shape[1]]
     assert np.array_equal(cut, image.transpose(2, 0, 1))
     assert tuple(textures.fields[0].tolist()) == STYLE.field
+
+
+def test_the_same_grounds_are_painted_once():
+    courses = courses_of([find_track('pebble')], 'both')
+    one, same = (GroundTextures.of(courses, STYLE, rgb=False) for _ in range(2))
+    assert one.texels is same.texels and not one.texels.flags.writeable
+    assert GroundTextures.of(courses, STYLE, rgb=True).texels is not one.texels
