@@ -1,6 +1,7 @@
 """Gazebo's side of the graph, without Gazebo: the bridge, the node's settings, what it refuses."""
 
 import os
+import shutil
 from dataclasses import fields
 
 import pytest
@@ -9,13 +10,16 @@ pytest.importorskip('rclpy')
 
 import yaml
 
-from racer_sim.gazebo import server
+from racer_sim.gazebo import server, wire
+from racer_sim.gazebo.messages import TWIST
 from racer_sim.gazebo.topics import gz_topic
-from racer_sim.gazebo.transport import GazeboError
+from racer_sim.gazebo.transport import GazeboError, Node, bindings
 from racer_sim.nodes.gazebo_node import GazeboNode
 from racer_sim.nodes.gazebo_settings import GazeboSettings
+from racer_sim.nodes.poses import stamped_pose
 from racer_sim.nodes.sim_settings import SimSettings
 from racer_sim.pace import LockStep, RealTime
+from racer_sim.starting_grid import Pose
 from racer_vehicle.contract import TOPICS
 from racer_vehicle.errors import ConfigError
 
@@ -108,3 +112,41 @@ def test_without_gazebo_the_node_says_what_to_install(graph, monkeypatch):
 def test_a_wrong_parameter_is_refused_before_gazebo_starts(graph):
     with pytest.raises(ConfigError, match=r'GazeboSettings\.mode is .fast.; allowed: lockstep'):
         graph.add(GazeboNode, mode='fast')
+
+
+def publishers_in(partition):
+    """Topic to type, of all that Gazebo publishes in a partition."""
+    gz = bindings()
+    options = gz.NodeOptions()
+    options.partition = partition
+    node = gz.Node(options)
+    return {topic: [publisher.msg_type_name for publisher in node.topic_info(topic)[0]]
+            for topic in node.topic_list()}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which('gz') is None,
+                    reason='NOT TESTED on Gazebo: gz is not installed')
+def test_a_bridge_finds_in_gazebo_what_it_is_to_carry(graph, bridge):
+    partition = f'bridged_{os.getpid()}'
+    node = graph.add(GazeboNode, track='pebble', mode='realtime', topics='bridge',
+                     partition=partition)
+    graph.until(lambda: '/sim/scan' in publishers_in(partition), 'Gazebo publishes')
+    found = publishers_in(partition)
+    for entry in bridge:
+        if entry['direction'] == 'GZ_TO_ROS':
+            assert entry['gz_type_name'] in found[entry['gz_topic_name']]
+    twists = Node(partition).publisher('/sim/cmd_vel', TWIST)
+    graph.until(lambda: twists.has_readers, 'the node listens')
+    car = node._world.cars[0]
+
+    def speed_mps():
+        return car.motion(car.time_ns).vx_mps
+
+    forward = wire.of_bytes(2, wire.of_double(2, 1.2))
+    graph.until(lambda: (twists.publish(forward), speed_mps() > 0.9)[1], 'the car drives')
+    graph.until(lambda: speed_mps() < 0.05, 'without commands it stops')
+    places = graph.publisher('sim/place')
+    target = Pose(1.0, -3.0, 0.5)
+    places.publish(stamped_pose(target, 0.0, 'map'))
+    graph.until(lambda: car.motion(car.time_ns).pose.distance_m(target) < 0.01, 'it is put there')
