@@ -22,8 +22,7 @@ from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
 from racer_vehicle.nodes.parameters import declare, declare_car
 from racer_vehicle.nodes.running import run_node
 from racer_vehicle.signals import DriveCommand
-from racer_vehicle.spec import CONTROL_PERIOD_S
-from racer_vehicle.telemetry import Rate
+from racer_vehicle.telemetry import Flow
 
 TICK_S: Final = 0.01
 """In real time, how often the clock is told and the motors are; simulated seconds."""
@@ -44,7 +43,7 @@ class GazeboNode(Node):
         """
         super().__init__('gazebo', **options)
         settings, car = declare(self, GazeboSettings), declare_car(self)
-        self._pace, self._rate, self._drops = settings.pace, Rate(), Drops(self)
+        self._pace, self._flow, self._drops = settings.pace, Flow(), Drops(self)
         self._lockstep, self._own = settings.mode == 'lockstep', settings.topics == 'own'
         self._tick_s = TICK_S / settings.factor
         self._clock_out = ros.publisher(self, '/clock') if self._own else None
@@ -117,12 +116,12 @@ class GazeboNode(Node):
             self._world.cars[car].begin_lift(pose)
 
     def _show(self, cars: Iterable[int]) -> None:
-        self._rate.note(time.monotonic())
         self._say_clock()
         for index in cars:
-            sensed = self._world.cars[index]
+            sensed, now_s = self._world.cars[index], time.monotonic()
             stamp_ns = self._shown_ns[index] = sensed.sensed_ns
-            self._pace.offer(index, stamp_ns, time.monotonic())
+            self._pace.offer(index, stamp_ns, now_s)
+            self._flow.note(now_s, (sensed.time_ns - stamp_ns) / ros.NANOSECONDS)
             self._cars[index].send(sensed.motion(stamp_ns), sensed.scan(stamp_ns),
                                    self._world.image(index, stamp_ns),
                                    stamp_ns / ros.NANOSECONDS)
@@ -133,11 +132,9 @@ class GazeboNode(Node):
             self._clock_out.publish(ClockMessage(clock=ros.to_stamp(stamp_s)))
 
     def _report(self) -> Report:
-        hz = self._rate.hz(time.monotonic())
-        return Report(level=Level.OK, message='driving' if hz else 'waiting', values={
-            'periods_hz': hz, 'real_time_factor': hz * CONTROL_PERIOD_S,
-            'ignored commands': self._pace.ignored, **self._drops.values(),
-        })
+        figures = self._flow.figures(time.monotonic())
+        return Report(level=Level.OK, message='driving' if figures['hz'] else 'waiting', values={
+            **figures, 'ignored commands': self._pace.ignored, **self._drops.values()})
 
 
 def main() -> int:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from racer_sim.bodies import Box, wall_boxes
-from racer_sim.gazebo.car_model import BEARING_KG, STEP_S, WHEEL_KG, WHEELS
+from racer_sim.gazebo.car_model import STEP_S
+from racer_sim.gazebo.car_wheels import BEARING_KG, WHEEL_KG, WHEELS
 from racer_sim.gazebo.sdf import linear, shaded_box, text_of
 from racer_sim.gazebo.topics import WORLD, gz_topic
 from racer_sim.ground import GroundStyle, paint_ground
