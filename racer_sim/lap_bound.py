@@ -14,6 +14,7 @@ control problem finds (`racer_sim.lap_optimum`). Three honest limits of it:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -98,9 +99,7 @@ def lap_bound(track: Track, car: CarSpec, max_speed_mps: float,
         ConfigError: A speed or car that has no bound, or CasADi is missing.
         TrackError: The track is too wide for its bends, or no lap was found.
     """
-    point = PointCar.of(car, max_speed_mps)
-    path = racer_home() / 'bounds' / f'{_key(track, car, point)}.json'
-    kept = _read(path)
+    kept = kept_lap_bound(track, car, max_speed_mps)
     if kept is not None:
         return kept
     bound = compute_lap_bound(track, car, max_speed_mps, report)
@@ -108,8 +107,18 @@ def lap_bound(track: Track, car: CarSpec, max_speed_mps: float,
         bound_s=bound.bound_s, margin_s=bound.margin_s, max_speed_mps=bound.max_speed_mps,
         qss_s=bound.qss_s, x_m=tuple(bound.line[:, 0].tolist()),
         y_m=tuple(bound.line[:, 1].tolist()), speed_mps=tuple(bound.speed_mps.tolist()))
-    write_atomically(path, to_json(record).encode())
+    with contextlib.suppress(OSError):  # a full disk costs the time to compute it again
+        write_atomically(_path(track, car, max_speed_mps), to_json(record).encode())
     return bound
+
+
+def kept_lap_bound(track: Track, car: CarSpec, max_speed_mps: float) -> LapBound | None:
+    """The lap bound if it was computed before, in no time; see `lap_bound`.
+
+    Raises:
+        ConfigError: A speed or car that has no bound.
+    """
+    return _read(_path(track, car, max_speed_mps))
 
 
 def compute_lap_bound(track: Track, car: CarSpec, max_speed_mps: float,
@@ -157,6 +166,12 @@ def _steady_s(point: PointCar, optimum: Optimum, steps: Floats) -> float:
     return quasi_steady_lap(Envelope.of(point), steps, across / optimum.speed_mps**2)[0]
 
 
+def _path(track: Track, car: CarSpec, max_speed_mps: float) -> Path:
+    """Where a bound is kept."""
+    key = _key(track, car, PointCar.of(car, max_speed_mps))
+    return racer_home() / 'bounds' / f'{key}.json'
+
+
 def _key(track: Track, car: CarSpec, point: PointCar) -> str:
     """Name of the file: the same for the same course, physics and method only."""
     physics = {'version': VERSION, 'wheels_m': car.wheel_positions_m, **asdict(point)}
@@ -170,7 +185,7 @@ def _read(path: Path) -> LapBound | None:
     """A kept bound; None if there is none, or none that can be used."""
     try:
         record = from_object(_Record, parse_object(path.read_bytes(), path.name), path.name)
-    except (FileNotFoundError, ConfigError):
+    except (OSError, ConfigError):
         return None
     if not len(record.x_m) == len(record.y_m) == len(record.speed_mps):
         return None

@@ -52,6 +52,11 @@ class DiscreteActions:
         """Number of actions in the table."""
         return len(self.steering_rad)
 
+    @property
+    def top_speed_mps(self) -> float:
+        """Fastest speed of the table."""
+        return max(self.speed_mps)
+
     def decode(self, policy_output: NDArray[np.integer]) -> NDArray[np.float64]:
         """Look the commands up.
 
@@ -123,6 +128,11 @@ class ContinuousActions:
                 raise ConfigError(f'ContinuousActions.{low} is {getattr(self, low):g}; '
                                   f'allowed: less than {high}, {getattr(self, high):g}.')
 
+    @property
+    def top_speed_mps(self) -> float:
+        """Fastest speed of the box."""
+        return self.speed_high_mps
+
     def decode(self, policy_output: NDArray[np.floating]) -> NDArray[np.float64]:
         """Clip to [-1, 1] and rescale linearly.
 
@@ -169,4 +179,4 @@ class ContinuousActions:
 
 
 ActionSpec = DiscreteActions | ContinuousActions
-"""What a policy's outputs mean; both kinds have `decode` and `encode`."""
+"""What a policy's outputs mean; both kinds have `decode`, `encode` and `top_speed_mps`."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from racer_rl.cli.drive import has_ros
 from racer_rl.cli.main import run
@@ -44,8 +43,7 @@ def demo(
     _announce('1 of 3: train until all of 12 laps are clean; the first time ever also compiles.')
     _do('train', '--track', place, '--name', model, '--seed', str(seed))
     _announce('2 of 3: race 3 laps from each of 4 starts, and film the first.')
-    with Console(stderr=True).status('racing and filming, about ten seconds'):
-        _do('evaluate', model, '--video', str(film), '--plot', str(picture))
+    _do('evaluate', model, '--video', str(film), '--plot', str(picture))
     _announce("3 of 3: the same laps through the car's own nodes, every one a program of its own.")
     if has_ros():
         _do('drive', model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 import time
@@ -16,7 +17,11 @@ import typer
 from racer_vehicle.errors import ConfigError
 
 if TYPE_CHECKING:
+    from racer_rl.drive.graph import DrivePlan
     from racer_rl.drive.result import DriveResult
+    from racer_rl.evaluation.comparison import Comparison
+    from racer_sim.lap_bound import LapBound
+    from racer_vehicle.policy_card import PolicyCard
 
 drive_app = typer.Typer(add_completion=False)
 
@@ -56,23 +61,25 @@ def drive_model(
     require_ros()
     from racer_rl.drive.bag import Bag
     from racer_rl.drive.graph import DrivePlan
+    from racer_rl.evaluation.comparison import Comparison
     from racer_rl.evaluation.laps import EvaluationPlan
     from racer_rl.nodes.drive import drive
     from racer_vehicle.policy import PolicyBundle
 
     judged = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
     with bundle_file(model, checkpoint) as bundle:
-        course = track or PolicyBundle.read(bundle).card.track[0]
-        plan = DrivePlan(bundle=bundle, track=course, direction=direction,
+        card = PolicyBundle.read(bundle).card
+        plan = DrivePlan(bundle=bundle, track=track or card.track[0], direction=direction,
                          simulator=simulator, mode=mode, factor=factor, judged=judged)
         with Bag(bag) if bag else nullcontext() as recording:
             result = drive(plan, _Progress(), recording)
+    shown = Comparison(result.evaluation, _kept_bounds(plan, card))
     if bag:
         typer.echo(f'wrote {bag}', err=True)
     if as_json:
-        typer.echo(json.dumps(result.as_dict(), indent=2))
+        typer.echo(json.dumps({**result.as_dict(), **shown.as_dict()}, indent=2))
     else:
-        _print(result)
+        _print(result, shown)
 
 
 def require_ros() -> None:
@@ -124,8 +131,19 @@ class _Progress:
             typer.echo(headline, err=True)
 
 
-def _print(result: DriveResult) -> None:
+def _kept_bounds(plan: DrivePlan, card: PolicyCard) -> tuple[LapBound | None, ...]:
+    """The lap bound of what was driven, if there is one already; Gazebo's car has another."""
+    from racer_rl.cli.bound_search import kept_bound
+    from racer_vehicle.spec import CarSpec
+
+    if plan.simulator != 'embedded':
+        return ()
+    car = dataclasses.replace(CarSpec(), **dataclasses.asdict(card.car))
+    return (kept_bound(plan.course, car, card.action.top_speed_mps),)
+
+
+def _print(result: DriveResult, shown: Comparison) -> None:
     from racer_rl.cli.evaluate import print_result
 
-    print_result(result.evaluation)
+    print_result(shown)
     typer.echo(result.timing_line)

@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from racer_rl.cli.bound_search import MOST_COURSES, find_bounds
 from racer_rl.cli.suite_view import show_suite
 from racer_rl.envs.build import RaceSetup
+from racer_rl.evaluation.comparison import Comparison, mean_ratio
 from racer_rl.evaluation.film import Film
 from racer_rl.evaluation.laps import (
     Evaluation,
@@ -48,6 +50,9 @@ def evaluate_model(
     suite: Annotated[Literal['laps', 'robust'], typer.Option(
         help='laps: as the other options say; robust: a fixed set of conditions and tracks.'
     )] = 'laps',
+    bound: Annotated[bool | None, typer.Option(
+        '--bound/--no-bound', show_default=f'up to {MOST_COURSES} courses',
+        help='Compare with lap bounds, and compute those not known yet.')] = None,
     as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
 ) -> None:
     """Drive laps with a trained model, without exploration, and judge every one.
@@ -62,19 +67,19 @@ def evaluate_model(
         return
     setup = with_course(folder.setup, track=track, direction=direction)
     plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
-    result = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot)
+    shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot, bound=bound)
     for path in (video, plot):
         if path is not None:
             typer.echo(f'wrote {path}', err=True)
     if as_json:
-        record = {'model': folder.name, 'checkpoint': checkpoint, **result.as_dict()}
+        record = {'model': folder.name, 'checkpoint': checkpoint, **shown.as_dict()}
         typer.echo(json.dumps(record, indent=2))
     else:
-        print_result(result)
+        print_result(shown)
 
 
 def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Path | None,
-           plot: Path | None) -> Evaluation:
+           plot: Path | None, bound: bool | None) -> Comparison:
     """Evaluate with the wanted pictures; wrong file names are refused before the cars start."""
     trajectory = Trajectory()
     watches: list[Callable[[Simulator], None]] = []
@@ -89,14 +94,17 @@ def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Pat
     with ExitStack() as films:
         if video is not None:
             watches.append(films.enter_context(Film(video)))
+        films.enter_context(Console(stderr=True).status('driving'))
         result = evaluate(policy, setup, plan, watch=watch)
+    bounds = () if bound is False else find_bounds(setup, wanted=bound is True)
     if plot is not None:
-        plot_racing_line(trajectory, plot)
-    return result
+        plot_racing_line(trajectory, plot, bounds)
+    return Comparison(result, bounds)
 
 
-def print_result(result: Evaluation) -> None:
-    """One row a run, and the sum of all."""
+def print_result(shown: Comparison) -> None:
+    """One row a run, the sum of all, and how near it comes to the lap bound."""
+    result, with_ratios = shown.evaluation, len(shown.bounds) > 1
     table = Table(box=None, pad_edge=False)
     for heading in ('track', 'direction'):
         table.add_column(heading, no_wrap=True)
@@ -104,10 +112,16 @@ def print_result(result: Evaluation) -> None:
     table.add_column('status', no_wrap=True)
     for heading in ('laps', 'lap times s', 'best s'):
         table.add_column(heading, justify='right')
-    for run in result.runs:
-        table.add_row(*_cells(run, result.plan.laps))
+    if with_ratios:
+        table.add_column('ratio', justify='right')
+    for run, bound in shown.runs:
+        ratio = mean_ratio([(run, bound)])
+        ratios = ('-' if ratio is None else f'{ratio:.2f}',) if with_ratios else ()
+        table.add_row(*_cells(run, result.plan.laps), *ratios)
     Console().print(table)
     typer.echo(_summary(result))
+    if any(shown.bounds):
+        typer.echo(_beside_bound(shown))
 
 
 def _cells(run: Run, laps: int) -> tuple[str, ...]:
@@ -127,3 +141,16 @@ def _summary(result: Evaluation) -> str:
     if any(not lap.clean for run in result.runs for lap in run.laps):
         words.append('*: with an incident')
     return ', '.join(words)
+
+
+def _beside_bound(shown: Comparison) -> str:
+    """The flying laps and the lap bound, in a line."""
+    ratio, bound_s, mean_s = shown.ratio, shown.lap_bound_s, shown.mean_flying_lap_s
+    if mean_s is None:
+        bound = 'lap bounds' if bound_s is None else f'lap bound {bound_s:.2f} s'
+        return f'{bound}: no lap to compare was flying (clean, not the first of its run)'
+    if ratio is None:
+        return 'ratio: mean flying lap over the lap bound, where there is one'
+    if bound_s is None:
+        return f'mean flying lap {ratio:.2f} x the bound of its course: the ratio, run by run'
+    return f'mean flying lap {mean_s:.2f} s = {ratio:.2f} x the bound {bound_s:.2f} s'

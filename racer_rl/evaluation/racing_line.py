@@ -6,8 +6,9 @@ A `Trajectory` is a `watch` of `evaluate`; `plot_racing_line` makes a picture of
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,6 +26,9 @@ from racer_sim.track import Track
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.storage import write_atomically
 
+if TYPE_CHECKING:  # SciPy takes a second to import
+    from racer_sim.lap_bound import LapBound
+
 FORMATS: Final = ('png', 'svg', 'pdf')
 
 SAMPLE: Final = np.dtype([
@@ -37,9 +41,13 @@ completed laps, when the running lap began, and incidents so far."""
 WIDTH_IN: Final = 8.0
 DPI: Final = 150
 TITLE_IN: Final = 0.52
+BOUND_IN: Final = 0.34
+"""Of a second line of title, about the lap bound."""
+
 COLOUR_BAR_IN: Final = 1.1
 MARGIN_M: Final = 0.5
 _TEXT_PT: Final = 16
+_BOUND_COLOUR: Final = '#ff4fd8'
 _COLOURS: Final = ListedColormap(speed_colours(np.linspace(0.0, 1.0, 256), 1.0) / 255.0)
 
 
@@ -109,12 +117,14 @@ def picture_format(path: Path) -> str:
     return ending
 
 
-def plot_racing_line(trajectory: Trajectory, path: Path) -> None:
+def plot_racing_line(trajectory: Trajectory, path: Path,
+                     bounds: Sequence[LapBound | None] = ()) -> None:
     """Draw what was driven, one panel a course, the best lap of each in bold.
 
     Args:
         trajectory: At least one moment.
         path: The `.png`, `.svg` or `.pdf` file, written in one step.
+        bounds: Of each course; their lines are dashed, under what was driven.
 
     Raises:
         ConfigError: Another format, or nothing was recorded.
@@ -124,14 +134,17 @@ def plot_racing_line(trajectory: Trajectory, path: Path) -> None:
     if samples.size == 0:
         raise ConfigError('the trajectory is empty; pass it to `evaluate` as `watch` first.')
     driven = np.unique(trajectory.course_of)
-    heights_in = [_height_in(trajectory.courses[index].track) + TITLE_IN for index in driven]
+    bound_of = dict(enumerate(bounds))
+    titles_in = [TITLE_IN + (BOUND_IN if bound_of.get(index) else 0.0) for index in driven]
+    heights_in = [_height_in(trajectory.courses[index].track) + title_in
+                  for index, title_in in zip(driven, titles_in, strict=True)]
     height_in = sum(heights_in) + COLOUR_BAR_IN
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI)
     scale, top_in = _speed_scale(samples), height_in
-    for index, panel_in in zip(driven, heights_in, strict=True):
+    for index, panel_in, title_in in zip(driven, heights_in, titles_in, strict=True):
         top_in -= panel_in
-        axes = figure.add_axes((0.0, top_in / height_in, 1.0, (panel_in - TITLE_IN) / height_in))
-        _draw_course(axes, trajectory, int(index), scale)
+        axes = figure.add_axes((0.0, top_in / height_in, 1.0, (panel_in - title_in) / height_in))
+        _draw_course(axes, trajectory, int(index), scale, bound_of.get(index))
     _draw_colour_bar(figure, scale)
     stream = io.BytesIO()
     figure.savefig(stream, format=file_format)
@@ -152,11 +165,14 @@ def _speed_scale(samples: NDArray[np.void]) -> Normalize:
     return Normalize(slow, max(fast, slow + 0.1))
 
 
-def _draw_course(axes: Axes, trajectory: Trajectory, index: int, scale: Normalize) -> None:
+def _draw_course(axes: Axes, trajectory: Trajectory, index: int, scale: Normalize,
+                 bound: LapBound | None) -> None:
     """One panel: ground, lines, incidents, start and title."""
     course, samples = trajectory.courses[index], trajectory.samples
     cars = np.flatnonzero(trajectory.course_of == index)
     _draw_ground(axes, course.track)
+    if bound is not None:
+        _draw_bound(axes, bound)
     for car in cars:
         _draw_line(axes, samples[:, car], scale, width_pt=1.5)
     laps = [lap for lap in trajectory.laps if lap.car in cars]
@@ -170,7 +186,7 @@ def _draw_course(axes: Axes, trajectory: Trajectory, index: int, scale: Normaliz
     _mark_start(axes, course.track)
     axes.set_axis_off()
     axes.set_title(_title(course, best, len(incidents)), fontsize=_TEXT_PT, loc='left', x=0.015,
-                   pad=8)
+                   pad=8 if bound is None else 8 + 72 * BOUND_IN)
 
 
 def _title(course: Course, best: DrivenLap | None, incidents: int) -> str:
@@ -187,6 +203,16 @@ def _draw_ground(axes: Axes, track: Track) -> None:
     height_m, width_m = (side * ground.m_per_px for side in ground.image.shape[:2])
     axes.imshow(ground.image, interpolation='antialiased', extent=(
         ground.x_min_m, ground.x_min_m + width_m, ground.y_max_m - height_m, ground.y_max_m))
+
+
+def _draw_bound(axes: Axes, bound: LapBound) -> None:
+    """The line of the lap bound, closed, and what it is below the title."""
+    line = np.vstack((bound.line, bound.line[:1]))
+    axes.plot(*line.T, color=_BOUND_COLOUR, linewidth=1.5, linestyle=(0, (4, 2)), zorder=1.5,
+              label=f'lap bound {bound.bound_s:.2f} s at up to {bound.max_speed_mps:g} m/s',
+              scalex=False, scaley=False)
+    axes.legend(loc='lower left', bbox_to_anchor=(0.015, 1.0), frameon=False, borderpad=0.0,
+                borderaxespad=0.2, handletextpad=0.6, fontsize=0.85 * _TEXT_PT)
 
 
 def _draw_line(axes: Axes, line: NDArray[np.void], scale: Normalize, *, width_pt: float,

@@ -1,10 +1,20 @@
 """`racer drive` before anything starts: what it refuses, and how it says so."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from racer_rl.cli import drive as command
 from racer_rl.cli.main import run
+from racer_rl.drive.graph import DrivePlan
 from racer_rl.drive.supervise import Supervisor
+from racer_rl.envs.build import RaceSetup
+from racer_rl.evaluation.laps import EvaluationPlan
+from racer_sim.lap_bound import LapBound, lap_bound
+from racer_vehicle.policy import PolicyBundle
+from racer_vehicle.spec import CarSpec
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +65,20 @@ def test_a_missing_bundle_is_one_line_and_two(capsys, tmp_path):
 def test_an_unknown_model_is_one_line_and_two(capsys, racer_home):
     pytest.importorskip('rclpy')
     assert "unknown model 'alpha'; there is none yet." in refused(capsys, 'alpha')
+
+
+@pytest.fixture
+def plan(bundle):
+    return DrivePlan(bundle=Path(bundle), track='pebble', direction='reverse',
+                     judged=EvaluationPlan())
+
+
+def test_laps_are_compared_with_a_bound_that_is_known(plan, racer_home, monkeypatch):
+    card, course = PolicyBundle.read(plan.bundle).card, plan.course.track
+    assert command._kept_bounds(plan, card) == (None,)
+    found = LapBound(bound_s=4.5, margin_s=0.0, max_speed_mps=2.0, qss_s=4.5,
+                     line=course.centre_m, speed_mps=np.ones(len(course.centre_m)))
+    monkeypatch.setattr('racer_sim.lap_bound.compute_lap_bound', lambda *_: found)
+    lap_bound(course, CarSpec(), RaceSetup().actions.top_speed_mps)
+    assert [bound.bound_s for bound in command._kept_bounds(plan, card)] == [4.5]
+    assert command._kept_bounds(replace(plan, simulator='gazebo'), card) == ()

@@ -1,17 +1,22 @@
 """`racer evaluate` with a scripted driver in place of a trained model."""
 
 import json
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import racer_rl.cli.evaluate as command
-from racer_rl.cli import suite_view
+from racer_rl.cli import bound_search, suite_view
 from racer_rl.cli.main import run
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.suite import SuitePlan
+from racer_sim.lap_bound import LapBound, compute_lap_bound, lap_bound
+from racer_sim.track_library import find_track
 from racer_vehicle.action import ContinuousActions
-from racer_vehicle.errors import ModelMismatchError
+from racer_vehicle.errors import ModelMismatchError, TrackError
+from racer_vehicle.spec import CarSpec
 
 
 class ScriptedModel:
@@ -42,8 +47,20 @@ class ScriptedModel:
         return np.tile((1.0, 0.0), (len(observation['camera']), 1))
 
 
+def fast_answer(track, car, max_speed_mps, report):
+    """The centre line at full speed, as if it had been computed."""
+    report('searching')
+    lap_s = track.length_m / max_speed_mps
+    return LapBound(bound_s=lap_s, margin_s=0.0, max_speed_mps=max_speed_mps, qss_s=lap_s,
+                    line=track.centre_m, speed_mps=np.full(len(track.centre_m), max_speed_mps))
+
+
 @pytest.fixture
-def model(monkeypatch):
+def model(monkeypatch, racer_home):
+    """A model, and bounds that take no time; those of the oval are known."""
+    monkeypatch.setattr('racer_sim.lap_bound.compute_lap_bound', fast_answer)
+    for track in (find_track('oval'), find_track('oval').reversed()):
+        lap_bound(track, CarSpec(), 2.0, lambda words: None)
     scripted = ScriptedModel()
     monkeypatch.setattr(command, 'open_model', {'alpha': scripted}.__getitem__)
     return scripted
@@ -59,7 +76,7 @@ def test_table_has_a_row_a_run_and_a_summary(model, capsys):
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0].split() == ['track', 'direction', 'start', 'status', 'laps', 'lap', 'times',
-                                's', 'best', 's']
+                                's', 'best', 's', 'ratio']
     starts = [line.split()[:6] for line in lines[1:5]]
     assert starts == [['oval', way, start, 'lap', 'complete', '2/2']
                       for way in ('forward', 'reverse') for start in ('0%', '50%')]
@@ -89,7 +106,7 @@ def test_lap_with_an_incident_is_starred(model, capsys, monkeypatch):
     assert run(['evaluate', 'alpha', '--starts', '1', '--laps', '2', '--resets', '9']) == 0
     out = capsys.readouterr().out
     assert '1 of 2 laps clean' in out
-    assert out.endswith(', *: with an incident\n')
+    assert out.splitlines()[2].endswith(', *: with an incident')
     assert out.splitlines()[1].count('*') == 1
 
 
@@ -129,6 +146,114 @@ def test_pictures_are_written_and_named_on_stderr(model, capsys, tmp_path):
     assert plot.read_bytes().startswith(b'\x89PNG')
 
 
+OVAL_S = find_track('oval').length_m / 2.0
+
+
+def test_flying_laps_are_compared_with_the_bound(model, capsys):
+    assert run(['evaluate', 'alpha', '--laps', '3', '--starts', '2']) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    record = json_of(capsys, '--laps', '3', '--starts', '2')
+    flying = [time for each in record['runs'] for time in each['lap_times_s'][1:]]
+    mean_s = sum(flying) / len(flying)
+    assert record['lap_bound_s'] == pytest.approx(OVAL_S, abs=1e-6)
+    assert record['ratio'] == pytest.approx(mean_s / OVAL_S, abs=1e-6)
+    assert [each['lap_bound_s'] for each in record['runs']] == 2 * [record['lap_bound_s']]
+    for each in record['runs']:
+        assert each['ratio'] == pytest.approx(sum(each['lap_times_s'][1:]) / 2 / OVAL_S, abs=1e-6)
+    assert said == f'mean flying lap {mean_s:.2f} s = {mean_s / OVAL_S:.2f} x the bound 8.69 s'
+
+
+def test_without_a_flying_lap_there_is_no_ratio(model, capsys):
+    assert run(['evaluate', 'alpha', '--laps', '1', '--starts', '1']) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith('lap bound 8.69 s: no lap to compare was flying')
+    record = json_of(capsys, '--laps', '1', '--starts', '1')
+    assert (record['ratio'], record['runs'][0]['ratio']) == (None, None)
+    assert record['lap_bound_s'] == record['runs'][0]['lap_bound_s'] == pytest.approx(8.685, 1e-3)
+
+
+def test_several_courses_have_a_ratio_a_run(model, capsys):
+    arguments = ('--laps', '2', '--starts', '1', '--direction', 'both')
+    assert run(['evaluate', 'alpha', *arguments]) == 0
+    heading, *rows, _, said = capsys.readouterr().out.splitlines()
+    record = json_of(capsys, *arguments)
+    assert heading.endswith('  ratio')
+    assert [row.split()[-1] for row in rows] == [f'{each["ratio"]:.2f}' for each in record['runs']]
+    assert record['ratio'] == pytest.approx(sum(each['ratio'] for each in record['runs']) / 2)
+    assert record['lap_bound_s'] is None
+    assert said.startswith(f'mean flying lap {record["ratio"]:.2f} x the bound of its course')
+
+
+def test_a_bound_is_computed_once_and_says_so(model, capsys):
+    words = ['evaluate', 'alpha', '--track', 'pebble', '--starts', '1', '--laps', '2']
+    assert run(words) == 0
+    first = capsys.readouterr()
+    assert first.err == 'computing the lap bound of pebble, once\n'
+    assert run(words) == 0
+    assert capsys.readouterr() == (first.out, '')
+
+
+def test_no_bound_is_looked_for_if_nobody_wants_it(model, capsys, monkeypatch):
+    monkeypatch.setattr(command, 'find_bounds', lambda *_, **__: pytest.fail('it looked'))
+    assert run(['evaluate', 'alpha', '--starts', '1', '--laps', '2', '--no-bound']) == 0
+    out, err = capsys.readouterr()
+    assert ('bound' in out, err) == (False, '')
+    record = json_of(capsys, '--starts', '1', '--laps', '2', '--no-bound')
+    assert (record['lap_bound_s'], record['ratio']) == (None, None)
+    assert record['runs'][0]['ratio'] is record['runs'][0]['lap_bound_s'] is None
+
+
+def refuses(*_):
+    raise TrackError("track 'pebble' is up to 9.00 m wide.")
+
+
+@pytest.mark.parametrize(('target', 'value', 'message'), [
+    ('racer_sim.lap_bound.Corridor.of', refuses, "track 'pebble' is up to 9.00 m wide."),
+    ('racer_sim.lap_bound.fastest_lap', lambda *_: None, 'no fastest lap of track'),
+])
+def test_a_track_without_a_bound_is_a_line_and_no_error(model, capsys, monkeypatch, target, value,
+                                                        message):
+    monkeypatch.setattr('racer_sim.lap_bound.compute_lap_bound', compute_lap_bound)
+    monkeypatch.setattr(target, value)
+    record, err = refused_bound(capsys)
+    assert err.startswith(f'no lap bound of pebble: {message}')
+    assert (record['lap_bound_s'], record['ratio']) == (None, None)
+
+
+def test_without_casadi_evaluation_goes_on(model, capsys, monkeypatch):
+    monkeypatch.setattr('racer_sim.lap_bound.compute_lap_bound', compute_lap_bound)
+    monkeypatch.setitem(sys.modules, 'casadi', None)
+    record, err = refused_bound(capsys)
+    assert 'needs CasADi, which is not installed; install it with: pip install casadi' in err
+    assert (record['clean_laps'], record['ratio']) == (2, None)
+
+
+def refused_bound(capsys):
+    """An evaluation on pebble, and its second line on stderr."""
+    words = ('--track', 'pebble', '--starts', '1', '--laps', '2')
+    assert run(['evaluate', 'alpha', '--json', *words]) == 0
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert first == 'computing the lap bound of pebble, once'
+    return json.loads(out), second
+
+
+def test_many_courses_are_not_computed_unasked(model, capsys, monkeypatch):
+    monkeypatch.setattr(bound_search, 'MOST_COURSES', 1)
+    monkeypatch.setattr(model, 'setup', replace(model.setup, track=('oval', 'pebble', 'kidney')))
+    words = ['evaluate', 'alpha', '--starts', '1', '--laps', '2']
+    assert run(words) == 0
+    out, err = capsys.readouterr()
+    assert err == ('2 of 3 courses have no lap bound yet; --bound computes them, some seconds '
+                   'each.\n')
+    assert [row.split()[-1] == '-' for row in out.splitlines()[1:4]] == [False, True, True]
+    assert out.splitlines()[-1].startswith('ratio: mean flying lap over the lap bound')
+    assert run([*words, '--bound']) == 0
+    out, err = capsys.readouterr()
+    assert err.count('computing the lap bound of ') == 2
+    assert 'x the bound of its course' in out
+
+
 @pytest.mark.parametrize(('option', 'name', 'message'), [
     ('--video', 'drive.avi', "ends in '.avi'; allowed: .mp4."),
     ('--plot', 'line.gif', "ends in '.gif'; allowed: .png, .svg, .pdf."),
@@ -138,7 +263,7 @@ def test_wrong_picture_is_refused_before_a_lap_is_driven(model, capsys, tmp_path
     monkeypatch.setattr(command, 'evaluate', lambda *_, **__: pytest.fail('it drove'))
     assert run(['evaluate', 'alpha', option, str(tmp_path / name)]) == 2
     assert capsys.readouterr().err.endswith(f'{message}\n')
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / name).exists()
 
 
 def test_missing_checkpoint_is_one_line_and_two(model, capsys, monkeypatch):

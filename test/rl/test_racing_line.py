@@ -12,6 +12,7 @@ from racer_rl.evaluation.racing_line import (
     picture_format,
     plot_racing_line,
 )
+from racer_sim.lap_bound import LapBound
 from racer_sim.rules import Status
 from racer_vehicle.action import ContinuousActions
 from racer_vehicle.spec import CONTROL_PERIOD_S
@@ -120,6 +121,34 @@ def test_courses_have_a_panel_each(clean, messy, tmp_path):
         heights.append(cv2.imread(str(tmp_path / 'line.png')).shape[0])
     one, two = heights
     assert 1.5 * one < two < 2.0 * one
+
+
+def test_the_bounds_line_is_dashed_below_what_was_driven(clean, tmp_path):
+    trajectory, _ = clean
+    track = trajectory.courses[0].track
+    beside_m = track.centre_m + 0.3 * np.column_stack((-np.sin(track.heading_rad),
+                                                       np.cos(track.heading_rad)))
+    pink, heights = {}, {}
+    for name, bounds in {
+        'none': (), 'unknown': (None, None), 'beside': (bound_along(beside_m), None),
+    }.items():
+        plot_racing_line(trajectory, tmp_path / 'line.png', bounds)
+        image = cv2.imread(str(tmp_path / 'line.png')).astype(int)
+        pink[name] = np.abs(image - (0xd8, 0x4f, 0xff)).max(axis=2) < 30
+        heights[name] = image.shape[0]
+    assert heights['none'] == heights['unknown'] < heights['beside'] < heights['none'] + 80
+    assert not pink['none'].any() and not pink['unknown'].any()
+    rows, columns = np.nonzero(pink['beside'])
+    # Around the course in the first panel, and a piece of it in the title.
+    assert columns.max() - columns.min() > 800
+    assert rows.max() < heights['beside'] / 2
+    # The legend's sample and dashes: about two thirds of a line two dots wide.
+    assert 1500 < pink['beside'].sum() < 8000
+
+
+def bound_along(line):
+    return LapBound(bound_s=7.5, margin_s=0.0, max_speed_mps=2.0, qss_s=7.5, line=line,
+                    speed_mps=np.full(len(line), 2.0))
 
 
 def test_several_tracks_may_be_drawn(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from racer_rl.cli.main import run
 from racer_sim import vehicle
 from racer_sim.courses import courses_of
-from racer_sim.lap_bound import compute_lap_bound, lap_bound
+from racer_sim.lap_bound import compute_lap_bound, kept_lap_bound, lap_bound
 from racer_sim.lap_corridor import Corridor, bends_of
 from racer_sim.lap_limits import Envelope, PointCar, quasi_steady_lap
 from racer_sim.rules import RaceRules
@@ -210,6 +210,21 @@ def test_a_bound_is_computed_once_and_kept_by_all_that_matters(racer_home):
     lap_bound(track.reversed(), CAR, 4.0, told.append)
     assert told.count('refining the lap') == 3
     assert len(list((racer_home / 'bounds').iterdir())) == 4
+
+
+def test_a_kept_bound_is_found_and_none_is_computed(racer_home, monkeypatch):
+    track = find_track('pebble')
+    assert kept_lap_bound(track, CAR, 2.0) is None
+    bound_s = lap_bound(track, CAR, 2.0).bound_s
+    monkeypatch.setattr('racer_sim.lap_bound.compute_lap_bound', lambda *_: pytest.fail('anew'))
+    assert kept_lap_bound(track, CAR, 2.0).bound_s == bound_s
+    assert kept_lap_bound(track.reversed(), CAR, 2.0) is None
+
+
+def test_a_bound_that_cannot_be_kept_is_still_one(tmp_path, monkeypatch):
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('RACER_HOME', str(tmp_path / 'file'))
+    assert lap_bound(find_track('pebble'), CAR, 2.0).bound_s == bound_of('pebble', 2.0).bound_s
 
 
 @pytest.mark.parametrize('content', ['', '{"bound_s": 1.0}', None])

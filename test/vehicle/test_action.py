@@ -22,6 +22,10 @@ def test_discrete_indices_look_commands_up():
     assert commands.tolist() == [[0.0, 3.0], [-0.5, 1.0], [0.0, 3.0]]
 
 
+def test_the_top_speed_is_the_fastest_that_can_be_asked_for():
+    assert (TABLE.top_speed_mps, BOX.top_speed_mps) == (3.0, 3.5)
+
+
 def test_discrete_encode_inverts_decode_and_finds_the_nearest():
     every = np.arange(len(TABLE))
     assert TABLE.encode(TABLE.decode(every)).tolist() == every.tolist()
