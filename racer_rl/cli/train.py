@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from racer_rl.cli.durations import format_duration, parse_duration
+from racer_rl.cli.durations import format_duration
 from racer_vehicle.errors import ConfigError
-from racer_vehicle.metadata import TrainingAlgorithm
-from racer_vehicle.spec import spec_from_dict
 
 if TYPE_CHECKING:
-    from racer_rl.envs.build import RaceSetup
-    from racer_rl.evaluation.suite import SuitePlan
     from racer_rl.store.models import ModelFolder
-    from racer_rl.training.plan import Limits, StopReason, TrainingPlan
+    from racer_rl.training.plan import StopReason, TrainingPlan
     from racer_rl.training.standing import Standing
 
 train_app = typer.Typer(add_completion=False)
 
-DEFAULT_TIME = '10m'
 EXIT_INTERRUPTED = 130
 _KEPT_BY_RESUME = frozenset({
-    'track', 'direction', 'reward', 'compat', 'algorithm', 'network', 'metadata',
+    'goal', 'track', 'direction', 'reward', 'compat', 'algorithm', 'network', 'metadata',
     'hyperparameters', 'max_speed', 'randomization', 'seed',
 })
 _IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
@@ -37,12 +31,16 @@ _IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
 def train(
     context: typer.Context,
     name: Annotated[str, typer.Option(help='Name of the model.')],
+    goal: Annotated[str, typer.Option(
+        help='finish: clean laps soon; generalise: unknown tracks and cars; race: fast laps. '
+             'Fills in what you leave out.')] = 'finish',
     track: Annotated[
         list[str] | None,
         typer.Option(help='Track by name or file; several times for several tracks; practice:32 '
                      'for 32 generated ones.'),
     ] = None,
-    direction: Annotated[str, typer.Option(help='forward, reverse or both.')] = 'forward',
+    direction: Annotated[str | None, typer.Option(
+        help='forward, reverse or both.', show_default='forward, or the goal')] = None,
     reward: Annotated[
         str,
         typer.Option(help='Python file with reward_function(params), or an included one by name.'),
@@ -67,14 +65,16 @@ def train(
     hyperparameters: Annotated[
         Path | None, typer.Option(help="JSON with settings by our names or DeepRacer's.")
     ] = None,
-    max_speed: Annotated[float, typer.Option(help='Fastest action, m/s, 0.6 to 4.')] = 2.0,
-    randomization: Annotated[str, typer.Option(
-        help='What episodes differ in: none, default, strong, or a .json file.')] = 'none',
+    max_speed: Annotated[float | None, typer.Option(
+        help='Fastest action, m/s, 0.6 to 4.', show_default='2, or the goal')] = None,
+    randomization: Annotated[str | None, typer.Option(
+        help='What episodes differ in: none, default, strong, or a .json file.',
+        show_default='none, or the goal')] = None,
     seed: Annotated[int, typer.Option(help='Same seed, same weights.', min=0)] = 0,
     time: Annotated[
         str | None,
         typer.Option(
-            help=f'Stop after so long: 90s, 10m, 1h. [default: {DEFAULT_TIME}, unless --steps]'
+            help='Stop after so long: 90s, 10m, 1h. [default: by goal, unless --steps]'
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help='Stop after so many steps.', min=1)] = None,
@@ -99,21 +99,24 @@ def train(
 ) -> None:
     """Teach a model to drive a track from its camera.
 
-    Without --time, --steps, --until-laps or --until-robust it stops as with `--until-laps --time
-    10m`. A run by time or steps ends sooner when driving elsewhere no longer gets better, unless
-    --no-early-stop. Ctrl-C saves and leaves with 130; --resume goes on.
+    Without --time, --steps, --until-laps or --until-robust it stops as the goal says: `finish` as
+    with `--until-laps --time 10m`, `generalise` after 3m, `race` after 5m. A run by time or steps
+    ends sooner when driving elsewhere no longer gets better, unless --no-early-stop. Ctrl-C saves
+    and leaves with 130; --resume goes on.
     """
+    from racer_rl.cli.train_plan import new_plan, plan_limits, resumed_plan
     from racer_rl.store.models import model_folder, open_model
-    from racer_sim.randomization import find_randomization
+    from racer_rl.training.goals import find_goal
 
-    limits = _limits(time, steps, until_laps, until_robust, early_stop)
+    wanted = find_goal(goal)
+    limits = plan_limits(wanted, time, steps, until_laps, until_robust, early_stop)
     if resume:
         _refuse_options(
             context, _KEPT_BY_RESUME, '--resume is given; allowed with it: --time, --steps, '
             '--until-laps, --until-robust, --no-early-stop. Leave it out, or train a new model.'
         )
         folder = open_model(name)
-        plan = _resumed_plan(folder, limits)
+        plan = resumed_plan(folder, limits)
     else:
         folder = model_folder(name)
         if folder.exists:
@@ -125,9 +128,11 @@ def train(
             _refuse_options(
                 context, _IN_METADATA, '--metadata is given and says the same; leave one out.'
             )
-        setup = _setup(track, direction, reward, network, metadata, max_speed)
-        setup = replace(setup, compat=compat, randomization=find_randomization(randomization))
-        plan = _new_plan(setup, _algorithm(algorithm, metadata), hyperparameters, seed, limits)
+        plan = new_plan(
+            wanted, limits, tracks=track, direction=direction, reward=reward, compat=compat,
+            algorithm=algorithm, network=network, metadata=metadata,
+            hyperparameters=hyperparameters, max_speed=max_speed, randomization=randomization,
+            seed=seed)
     _run(folder, plan, resume=resume, as_json=as_json)
 
 
@@ -138,111 +143,6 @@ def _refuse_options(context: typer.Context, refused: frozenset[str], why: str) -
         if parameter in refused and source is not None and source.name == 'COMMANDLINE':
             given = ', '.join(value) if isinstance(value, list) else value
             raise ConfigError(f'--{parameter.replace("_", "-")} is {given}, but {why}')
-
-
-def _limits(time: str | None, steps: int | None, until_laps: bool, until_robust: float | None,
-            early_stop: bool) -> Limits:
-    from racer_rl.training.plan import Limits
-
-    if time is None and steps is None:
-        return Limits(time_s=parse_duration(DEFAULT_TIME), until_robust=until_robust,
-                      until_laps=until_robust is None or until_laps)
-    return Limits(
-        time_s=float('inf') if time is None else parse_duration(time),
-        steps=steps,
-        until_laps=until_laps,
-        until_robust=until_robust,
-        early=early_stop and not until_laps,
-    )
-
-
-def _held_out(limits: Limits) -> SuitePlan | None:
-    """What a run with these limits has to drive elsewhere."""
-    from racer_rl.evaluation.suite import SuitePlan
-
-    if limits.until_robust is not None:
-        return SuitePlan(starts=2)
-    return SuitePlan(single=False, starts=2, tracks=2) if limits.early else None
-
-
-def _algorithm(algorithm: str, metadata: Path | None) -> str:
-    from racer_vehicle.metadata import ModelMetadata
-
-    if metadata is None:
-        return algorithm
-    return ModelMetadata.from_json(_read(metadata)).training_algorithm.value
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f'cannot read {path} ({error}); give the path of a JSON file.') from None
-
-
-def _setup(
-    track: list[str] | None,
-    direction: str,
-    reward: str,
-    network: str,
-    metadata: Path | None,
-    max_speed: float,
-) -> RaceSetup:
-    from racer_rl.envs.build import RaceSetup
-    from racer_rl.training.networks import find_network
-    from racer_sim.practice import expand_pool
-    from racer_sim.track_library import find_track, track_names
-    from racer_vehicle.action import ContinuousActions
-    from racer_vehicle.metadata import ModelMetadata
-
-    if not track:
-        names = ', '.join(known for known, _ in track_names())
-        raise ConfigError(f'no --track was given; name at least one of: {names}; or a file.')
-    wanted = [name for one in track for name in expand_pool(one)]
-    for one in wanted:
-        find_track(one)
-    find_network(network)
-    # A file is remembered by its whole path, so that --resume works from any folder.
-    tracks = tuple(str(Path(one).resolve()) if Path(one).suffix else one for one in wanted)
-    setup = RaceSetup(track=tracks, direction=direction, reward=reward, network=network)
-    if metadata is None:
-        return replace(setup, actions=ContinuousActions(speed_high_mps=max_speed))
-    given = ModelMetadata.from_json(_read(metadata))
-    return replace(
-        setup,
-        actions=given.action_space,
-        sensors=given.sensors,
-        lidar=given.lidar,
-        network=given.neural_network,
-    )
-
-
-def _new_plan(
-    setup: RaceSetup, algorithm: str, hyperparameters: Path | None, seed: int, limits: Limits
-) -> TrainingPlan:
-    from racer_rl.training.hyperparameters import load_hyperparameters
-    from racer_rl.training.plan import TrainingPlan
-
-    settings, notes = load_hyperparameters(hyperparameters, algorithm, setup.network)
-    for note in notes:
-        typer.echo(f'note: {note}', err=True)
-    setup = replace(setup, stack=settings.stack_size)
-    setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
-    return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
-                        held_out=_held_out(limits))
-
-
-def _resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
-    from racer_rl.training.hyperparameters import ALGORITHMS
-    from racer_rl.training.plan import TrainingPlan
-
-    run = folder.run
-    kind = ALGORITHMS[folder.metadata.training_algorithm]
-    settings = spec_from_dict(kind, run['hyperparameters'])
-    return TrainingPlan(
-        setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed'],
-        held_out=_held_out(limits),
-    )
 
 
 def _run(folder: ModelFolder, plan: TrainingPlan, *, resume: bool, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 
 from racer_rl.training.hyperparameters import Hyperparameters, PPOHyperparameters
 from racer_rl.training.policies import AsymmetricPolicy, AsymmetricSACPolicy
@@ -47,7 +48,26 @@ class ChannelsFirst:
         return env
 
 
-class RacerPPO(ChannelsFirst, PPO):
+class Decaying:
+    """Learns by a share of its learning rate, which whoever trains may lower on the way.
+
+    Stable-Baselines3's schedules go by the steps of one call of `learn`; a run here is many calls,
+    and may be limited by time.
+
+    Attributes:
+        rate_share: Of the learning rate; no part of the model.
+    """
+
+    rate_share: float = 1.0
+
+    def _update_learning_rate(self, optimizers: list[Optimizer] | Optimizer) -> None:
+        super()._update_learning_rate(optimizers)  # type: ignore[misc]
+        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
+            for group in optimizer.param_groups:
+                group['lr'] *= self.rate_share
+
+
+class RacerPPO(Decaying, ChannelsFirst, PPO):
     """Proximal policy optimisation (Schulman et al. 2017, clipped), for `AsymmetricPolicy`."""
 
     policy: AsymmetricPolicy
@@ -137,7 +157,7 @@ class RacerPPO(ChannelsFirst, PPO):
         self.logger.record('train/n_updates', self._n_updates, exclude='tensorboard')
 
 
-class RacerSAC(ChannelsFirst, SAC):
+class RacerSAC(Decaying, ChannelsFirst, SAC):
     """Soft actor-critic (Haarnoja et al. 2018), the library's, for `AsymmetricSACPolicy`."""
 
 

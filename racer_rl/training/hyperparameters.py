@@ -52,6 +52,8 @@ class SharedHyperparameters:
 
     Attributes:
         learning_rate: Step size of Adam.
+        learning_rate_decay: Share of it that is gone, evenly, when the run's limit of time or
+            steps is reached; 0 keeps it.
         n_envs: Cars that drive at the same time.
         batch_size: Samples in a minibatch.
         gamma: Discount per step.
@@ -61,6 +63,7 @@ class SharedHyperparameters:
     """
 
     learning_rate: float = _number(3e-4, 1e-8, 0.1, 'lr')
+    learning_rate_decay: float = _number(0.0, 0.0, 1.0)
     n_envs: int = _number(16, 1, 4096)
     batch_size: int = _number(256, 2, 65_536, 'batch_size')
     gamma: float = _number(0.99, 0.0, 1.0, 'discount_factor')
@@ -182,14 +185,16 @@ ALGORITHMS: Final[Mapping[str, type[PPOHyperparameters] | type[SACHyperparameter
 """By our name and by the one in DeepRacer's `model_metadata.json`."""
 
 
-def load_hyperparameters(path: Path | None, algorithm: str,
-                         network: str) -> tuple[Hyperparameters, tuple[str, ...]]:
+def load_hyperparameters(path: Path | None, algorithm: str, network: str,
+                         wanted: Mapping[str, Any] | None = None,
+                         ) -> tuple[Hyperparameters, tuple[str, ...]]:
     """The network's recommended settings, changed by what a file says.
 
     Args:
         path: A JSON object with our, Stable-Baselines3's or DeepRacer's names; None for no file.
         algorithm: A key of `ALGORITHMS`.
         network: A name in the catalogue of networks.
+        wanted: By field name, over the recommended ones and below those of the file.
 
     Returns:
         The settings, and one line for each thing in the file that a person should know: what has
@@ -203,7 +208,7 @@ def load_hyperparameters(path: Path | None, algorithm: str,
     if kind is None:
         raise UnknownNameError('algorithm', algorithm, ALGORITHMS)
     spec = find_network(network)
-    recommended = spec.ppo if kind is PPOHyperparameters else spec.sac
+    recommended = {**(spec.ppo if kind is PPOHyperparameters else spec.sac), **(wanted or {})}
     given, notes = _translate({} if path is None else _read(path), kind)
     episodes = given.pop(_EPISODES_KEY, None)
     if episodes is None:

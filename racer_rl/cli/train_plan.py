@@ -1,0 +1,111 @@
+"""From the options of `racer train` to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from racer_rl.cli.durations import parse_duration
+from racer_rl.envs.build import RaceSetup
+from racer_rl.evaluation.suite import SuitePlan
+from racer_rl.store.models import ModelFolder
+from racer_rl.training.goals import Goal
+from racer_rl.training.hyperparameters import ALGORITHMS, load_hyperparameters
+from racer_rl.training.networks import find_network
+from racer_rl.training.plan import Limits, TrainingPlan
+from racer_sim.practice import expand_pool
+from racer_sim.randomization import find_randomization
+from racer_sim.track_library import find_track, track_names
+from racer_vehicle.action import ContinuousActions
+from racer_vehicle.errors import ConfigError
+from racer_vehicle.metadata import ModelMetadata, TrainingAlgorithm
+from racer_vehicle.spec import spec_from_dict
+
+DEFAULT_TIME: Final = '10m'
+
+
+def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: bool,
+                until_robust: float | None, early_stop: bool) -> Limits:
+    """When a run stops: as was said, or as its goal says."""
+    if time is None and steps is None and goal.time is not None:
+        time = goal.time
+    if time is None and steps is None:
+        return Limits(time_s=parse_duration(DEFAULT_TIME), until_robust=until_robust,
+                      until_laps=until_robust is None or until_laps)
+    return Limits(
+        time_s=float('inf') if time is None else parse_duration(time),
+        steps=steps,
+        until_laps=until_laps,
+        until_robust=until_robust,
+        early=early_stop and not until_laps,
+    )
+
+
+def _held_out(limits: Limits) -> SuitePlan | None:
+    """What a run with these limits has to drive elsewhere."""
+    if limits.until_robust is not None:
+        return SuitePlan(starts=2)
+    return SuitePlan(single=False, starts=2, tracks=2) if limits.early else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f'cannot read {path} ({error}); give the path of a JSON file.') from None
+
+
+def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direction: str | None,
+             reward: str, compat: bool, algorithm: str, network: str, metadata: Path | None,
+             hyperparameters: Path | None, max_speed: float | None, randomization: str | None,
+             seed: int) -> TrainingPlan:
+    """The plan of a new model; what is None comes from the goal.
+
+    Raises:
+        ConfigError: Something of it cannot be used.
+    """
+    setup = RaceSetup(track=_tracks(tracks or goal.tracks), direction=direction or goal.direction,
+                      reward=reward, compat=compat, network=find_network(network).name,
+                      randomization=find_randomization(randomization or goal.randomization))
+    if metadata is None:
+        fastest = goal.max_speed_mps if max_speed is None else max_speed
+        setup = replace(setup, actions=ContinuousActions(speed_high_mps=fastest))
+    else:
+        given = ModelMetadata.from_json(_read(metadata))
+        algorithm = given.training_algorithm.value
+        setup = replace(setup, actions=given.action_space, sensors=given.sensors,
+                        lidar=given.lidar, network=given.neural_network)
+    settings, notes = load_hyperparameters(
+        hyperparameters, algorithm, setup.network, goal.settings_for(setup.network, algorithm))
+    for note in notes:
+        typer.echo(f'note: {note}', err=True)
+    setup = replace(setup, stack=settings.stack_size)
+    setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
+    return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
+                        held_out=_held_out(limits))
+
+
+def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
+    """The plan that a model was begun with, and new limits."""
+    run = folder.run
+    kind = ALGORITHMS[folder.metadata.training_algorithm]
+    settings = spec_from_dict(kind, run['hyperparameters'])
+    return TrainingPlan(
+        setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed'],
+        held_out=_held_out(limits),
+    )
+
+
+def _tracks(given: Sequence[str]) -> tuple[str, ...]:
+    """Names of tracks, looked up; a file by its whole path, so that --resume finds it anywhere."""
+    if not given:
+        known = ', '.join(name for name, _ in track_names())
+        raise ConfigError(f'no --track was given; name at least one of: {known}; or a file.')
+    names = [name for one in given for name in expand_pool(one)]
+    for one in names:
+        find_track(one)
+    return tuple(str(Path(one).resolve()) if Path(one).suffix else one for one in names)

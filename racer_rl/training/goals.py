@@ -1,0 +1,73 @@
+"""What a person wants of a model, as settings: to finish, to drive anywhere, or to race.
+
+A goal fills in what was not said: tracks, direction, randomisation, top speed, settings of the
+learner and when to stop. Whatever is said counts. Figures behind the settings: benchmarks/README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from racer_rl.training.networks import FAST
+from racer_vehicle.errors import UnknownNameError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One goal.
+
+    Attributes:
+        name: As it is typed.
+        summary: One line for people.
+        tracks: To train on where none is named; none: one has to be named.
+        direction: Way round.
+        randomization: Profile.
+        max_speed_mps: Fastest action.
+        time: How long, where no limit is given; None: until laps are clean, ten minutes at most.
+        settings: Of PPO with `FAST`, over the network's recommended ones.
+    """
+
+    name: str
+    summary: str
+    tracks: tuple[str, ...] = ()
+    direction: str = 'forward'
+    randomization: str = 'none'
+    max_speed_mps: float = 2.0
+    time: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def settings_for(self, network: str, algorithm: str) -> Mapping[str, Any]:
+        """What this goal changes of a network's recommended settings."""
+        return self.settings if (network, algorithm) == (FAST.name, 'ppo') else {}
+
+
+_MANY_CARS: Final = MappingProxyType({
+    'n_envs': 64, 'n_steps': 32, 'batch_size': 512, 'learning_rate': 1e-3})
+"""Many cars at once learn more evenly from many tracks, and more steadily towards the limit."""
+
+GOALS: Final[Mapping[str, Goal]] = MappingProxyType({goal.name: goal for goal in (
+    Goal(name='finish', summary='clean laps of one track, as soon as possible'),
+    Goal(name='generalise', summary='tracks, light and cars that it has never met',
+         tracks=('practice:64',), direction='both', randomization='default', time='3m',
+         settings=MappingProxyType({**_MANY_CARS, 'stack_size': 2})),
+    Goal(name='race', summary='the fastest laps that are still clean', max_speed_mps=4.0,
+         time='5m',
+         settings=MappingProxyType({**_MANY_CARS, 'stack_size': 3, 'gamma': 0.98,
+                                    'gae_lambda': 0.95, 'learning_rate_decay': 1.0})),
+)})
+"""Every goal by name."""
+
+
+def find_goal(name: str) -> Goal:
+    """The goal called `name`.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    try:
+        return GOALS[name]
+    except KeyError:
+        raise UnknownNameError('goal', name, GOALS) from None

@@ -1,0 +1,79 @@
+"""Goals fill in what was not said, and nothing else."""
+
+import pytest
+
+from racer_rl.cli.main import run
+from racer_rl.cli.train_plan import new_plan, plan_limits
+from racer_rl.training.goals import GOALS, find_goal
+from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_sim.randomization import DEFAULT, NONE
+from racer_vehicle.errors import UnknownNameError
+
+NOTHING_SAID = {
+    'tracks': None, 'direction': None, 'reward': 'progress', 'compat': False, 'algorithm': 'ppo',
+    'network': 'FAST', 'metadata': None, 'hyperparameters': None, 'max_speed': None,
+    'randomization': None, 'seed': 0,
+}
+
+
+def limits(goal, time=None, steps=None, until_laps=False, until_robust=None, early_stop=True):
+    return plan_limits(find_goal(goal), time, steps, until_laps, until_robust, early_stop)
+
+
+def plan(goal, **said):
+    return new_plan(find_goal(goal), limits(goal), **{**NOTHING_SAID, **said})
+
+
+def test_finish_is_one_track_until_its_laps_are_clean():
+    made = plan('finish', tracks=['oval'])
+    assert made.setup.tracks == ('oval',) and made.setup.randomization == NONE
+    assert made.limits.until_laps and made.limits.time_s == 600.0
+    assert made.held_out is None
+    assert made.setup.actions.speed_high_mps == 2.0
+
+
+def test_generalise_is_many_tracks_both_ways_and_other_cars():
+    made = plan('generalise')
+    assert len(made.setup.tracks) == 64 and made.setup.direction == 'both'
+    assert made.setup.randomization == DEFAULT
+    assert made.limits.time_s == 180.0 and made.limits.early and not made.limits.until_laps
+    assert made.held_out is not None
+    assert (made.hyperparameters.n_envs, made.setup.stack) == (64, 2)
+
+
+def test_race_is_fast_and_ends_with_small_steps():
+    made = plan('race', tracks=['kidney'])
+    assert made.setup.actions.speed_high_mps == 4.0
+    assert made.hyperparameters.learning_rate_decay == 1.0
+    assert made.setup.stack == made.hyperparameters.stack_size == 3
+
+
+def test_what_is_said_counts(tmp_path):
+    settings = tmp_path / 'h.json'
+    settings.write_text('{"n_envs": 8, "batch_size": 256}')
+    made = plan('generalise', tracks=['oval'], direction='reverse', randomization='none',
+                max_speed=3.0, hyperparameters=settings)
+    assert made.setup.tracks == ('oval',) and made.setup.direction == 'reverse'
+    assert made.setup.randomization == NONE and made.setup.actions.speed_high_mps == 3.0
+    assert (made.hyperparameters.n_envs, made.hyperparameters.n_steps) == (8, 32)
+    assert limits('generalise', steps=5000).steps == 5000
+    assert limits('race', time='20s').time_s == 20.0
+    assert limits('race', until_robust=0.9).until_robust == 0.9
+
+
+def test_another_network_keeps_its_own_settings():
+    made = plan('race', tracks=['oval'], network='DEEP_CONVOLUTIONAL_NETWORK_SHALLOW')
+    assert isinstance(made.hyperparameters, PPOHyperparameters)
+    assert made.hyperparameters.n_envs == 16 and made.setup.stack == 1
+
+
+def test_an_unknown_goal_is_refused(racer_home, capsys):
+    with pytest.raises(UnknownNameError, match=r"unknown goal 'rase'; did you mean .*race\?"):
+        find_goal('rase')
+    assert run(['train', '--name', 'm', '--track', 'oval', '--goal', 'rase']) == 2
+    assert "unknown goal 'rase'" in capsys.readouterr().err
+    assert list(racer_home.iterdir()) == []
+
+
+def test_every_goal_says_what_it_is_for():
+    assert all(goal.summary and name == goal.name for name, goal in GOALS.items())
