@@ -1,6 +1,7 @@
 """What every test may ask for. Test runs are reproducible: one thread, and derandomised in CI."""
 
 import os
+import shutil
 from pathlib import Path
 
 # Before numpy and torch start threads: sums over several of them differ in the last bit.
@@ -38,3 +39,16 @@ def real_tracks() -> Path:
     if not folder.is_dir():
         pytest.skip('NOT TESTED on real DeepRacer tracks: ../shared/data/tracks is absent')
     return folder
+
+
+@pytest.fixture(scope='session')
+def gazebo_here() -> None:
+    """A Gazebo that can be started; without one the test says so and is skipped."""
+    from racer_sim.gazebo.transport import GazeboError, bindings
+
+    if shutil.which('gz') is None:
+        pytest.skip('NOT TESTED on Gazebo: gz is not installed')
+    try:
+        bindings()
+    except GazeboError as error:
+        pytest.skip(f'NOT TESTED on Gazebo: {error}')

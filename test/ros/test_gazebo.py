@@ -1,7 +1,6 @@
 """Gazebo's side of the graph, without Gazebo: the bridge, the node's settings, what it refuses."""
 
 import os
-import shutil
 from dataclasses import fields
 
 import pytest
@@ -125,9 +124,7 @@ def publishers_in(partition):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which('gz') is None,
-                    reason='NOT TESTED on Gazebo: gz is not installed')
-def test_a_bridge_finds_in_gazebo_what_it_is_to_carry(graph, bridge):
+def test_a_bridge_finds_in_gazebo_what_it_is_to_carry(graph, bridge, gazebo_here):
     partition = f'bridged_{os.getpid()}'
     node = graph.add(GazeboNode, track='pebble', mode='realtime', topics='bridge',
                      partition=partition)

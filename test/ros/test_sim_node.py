@@ -4,7 +4,6 @@ What a simulator owes the contract is tried on the embedded one and, where it is
 """
 
 import math
-import shutil
 from dataclasses import fields
 
 import pytest
@@ -29,14 +28,16 @@ PLACED_M = 0.005
 """A car in Gazebo stands on its wheels, which give way a little."""
 
 
-ON_GAZEBO = [pytest.mark.slow, pytest.mark.skipif(
-    shutil.which('gz') is None, reason='NOT TESTED on Gazebo: gz is not installed')]
+NODES = {'sim': SimNode, 'gazebo': GazeboNode}
+GAZEBO = pytest.param('gazebo', marks=pytest.mark.slow)
 
 
-@pytest.fixture(params=[SimNode, pytest.param(GazeboNode, marks=ON_GAZEBO)])
+@pytest.fixture(params=['sim', GAZEBO])
 def simulator(request):
     """The node of each simulator."""
-    return request.param
+    if request.param == 'gazebo':
+        request.getfixturevalue('gazebo_here')
+    return NODES[request.param]
 
 
 def stamp_ns(message):
@@ -258,9 +259,9 @@ def test_the_yaml_file_names_every_setting_with_its_default(repository):
             for name, value in written.items()} == expected
 
 
-@pytest.mark.parametrize('kind', [pytest.param(GazeboNode, marks=ON_GAZEBO)])
-def test_two_cars_in_one_gazebo_wait_for_each_other(graph, kind):
-    graph.add(kind, namespaces=['red', 'blue'])
+@pytest.mark.slow
+def test_two_cars_in_one_gazebo_wait_for_each_other(graph, gazebo_here):
+    graph.add(GazeboNode, namespaces=['red', 'blue'])
     red, blue = Driver(graph, 'red'), Driver(graph, 'blue')
     red.connect(), blue.connect()
     first = stamp_ns(red.images[-1])
@@ -285,9 +286,8 @@ def test_parameters_that_make_no_sense_are_refused(graph, parameters, said):
         graph.add(SimNode, **parameters)
 
 
-@pytest.mark.parametrize('node', ['sim', pytest.param('gazebo', marks=ON_GAZEBO)])
-def test_as_a_process_it_ends_in_order(graph, node):
-    process = graph.start(f'racer_sim.nodes.{node}_node', track='pebble')
+def test_as_a_process_it_ends_in_order(graph, simulator):
+    process = graph.start(simulator.__module__, track='pebble')
     Driver(graph).connect().drive(2)
     process.send(2)
     assert process.wait() == 0, process.output
