@@ -64,12 +64,13 @@ class Step(NamedTuple):
     laps: tuple[Lap, ...]
 
 
-def observation_space(spec: ObservationSpec) -> spaces.Dict:
-    """Space of the policy's input and of the critic's privileged one."""
+def observation_space(spec: ObservationSpec | None) -> spaces.Dict:
+    """Space of the policy's input and of the critic's privileged one; None: only the latter."""
     parts: dict[str, spaces.Space[Any]] = {
-        'camera': spaces.Box(0, 255, spec.camera_shape, np.uint8),
-        'privileged': spaces.Box(-np.inf, np.inf, (PRIVILEGED_SIZE,), np.float32),
-    }
+        'privileged': spaces.Box(-np.inf, np.inf, (PRIVILEGED_SIZE,), np.float32)}
+    if spec is None:
+        return spaces.Dict(parts)
+    parts['camera'] = spaces.Box(0, 255, spec.camera_shape, np.uint8)
     if spec.lidar_sensor is not None:
         farthest_m = spec.native_lidar.range_max_m
         parts['lidar'] = spaces.Box(0.0, farthest_m, (spec.lidar_size,), np.float32)
@@ -86,13 +87,14 @@ def action_space(spec: ActionSpec) -> spaces.Discrete[Any] | spaces.Box:
 class RaceBatch:
     """N cars with a policy's view of them."""
 
-    def __init__(self, simulator: Simulator, observation: ObservationSpec, action: ActionSpec,
-                 paymaster: Paymaster | None) -> None:
+    def __init__(self, simulator: Simulator, observation: ObservationSpec | None,
+                 action: ActionSpec, paymaster: Paymaster | None) -> None:
         """Join a simulator and the car's codecs.
 
         Args:
             simulator: Its cameras must match `observation`.
-            observation: Sensors to policy input.
+            observation: Sensors to policy input; None for a policy that reads only what is
+                privileged, and for which nothing is drawn or measured.
             action: Policy output to command.
             paymaster: Pays the simulator's cars; None pays nothing (evaluation).
         """
@@ -102,7 +104,7 @@ class RaceBatch:
         self._paymaster = paymaster
         self._images: NDArray[np.uint8] | None = None
         self._moved = np.zeros(simulator.config.cars, dtype=np.bool_)
-        self._stack = FrameStack(observation.stack)
+        self._stack = FrameStack(1 if observation is None else observation.stack)
         self._returns = np.zeros(simulator.config.cars)
 
     def reset(self, cars: NDArray[np.int64] | None = None) -> None:
@@ -143,7 +145,8 @@ class RaceBatch:
         if self._paymaster is None:
             return np.zeros(len(self._returns), dtype=np.float32)
         self._paymaster.ask()
-        self._images_now()
+        if self.observation is not None:
+            self._images_now()
         return self._paymaster.answer().astype(np.float32)
 
     def _ending(self, car: int) -> Ending:
@@ -161,13 +164,17 @@ class RaceBatch:
         Returns:
             New arrays of `observation_space`, with a leading N.
         """
+        if self.observation is None:
+            return {'privileged': self.simulator.privileged()}
         encoded = self.observation.encode_camera(self._images_now())
-        return self._with_the_rest(self._stack.push(encoded, fresh))
+        return self._with_the_rest(self._stack.push(encoded, fresh), self.observation)
 
     def peek(self) -> Observation:
         """What `observe` would return for running episodes, without counting as a frame."""
+        if self.observation is None:
+            return {'privileged': self.simulator.privileged()}
         encoded = self.observation.encode_camera(self._images_now())
-        return self._with_the_rest(self._stack.peek(encoded))
+        return self._with_the_rest(self._stack.peek(encoded), self.observation)
 
     def _images_now(self) -> NDArray[np.uint8]:
         """What the cameras see; drawn once a step, and again for the cars moved by a reset.
@@ -184,8 +191,8 @@ class RaceBatch:
         self._moved[:] = False
         return self._images
 
-    def _with_the_rest(self, camera: NDArray[np.uint8]) -> Observation:
+    def _with_the_rest(self, camera: NDArray[np.uint8], spec: ObservationSpec) -> Observation:
         observation: Observation = {'camera': camera, 'privileged': self.simulator.privileged()}
-        if self.observation.lidar_sensor is not None:
-            observation['lidar'] = self.observation.encode_lidar(self.simulator.scans())
+        if spec.lidar_sensor is not None:
+            observation['lidar'] = spec.encode_lidar(self.simulator.scans())
         return observation

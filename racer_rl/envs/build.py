@@ -105,7 +105,8 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
 
 
 def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFile | None = None,
-                simulator: Simulator | None = None, log: RewardLog | None = None) -> RaceBatch:
+                simulator: Simulator | None = None, log: RewardLog | None = None,
+                blind: bool = False) -> RaceBatch:
     """Cars that a learner can drive and is paid for.
 
     Args:
@@ -115,6 +116,7 @@ def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFile | 
         reward: A file instead of the one the setup names.
         simulator: One of so many cars on the setup's tracks instead of an embedded one.
         log: Where the reward prints to; standard error by default.
+        blind: For a policy that reads only what is privileged: nothing is drawn.
 
     Raises:
         RewardError: The reward function does not load.
@@ -123,4 +125,5 @@ def build_batch(setup: RaceSetup, *, cars: int, seed: int, reward: RewardFile | 
     reward = reward or find_reward(setup.reward)
     simulator = simulator or build_simulator(setup, cars=cars, seed=seed)
     paymaster = Paymaster(reward, simulator, compat=setup.compat, seed=seed, log=log)
-    return RaceBatch(simulator, setup.observation, setup.actions, paymaster)
+    observation = None if blind else setup.observation
+    return RaceBatch(simulator, observation, setup.actions, paymaster)

@@ -182,6 +182,8 @@ def evaluate(
     plan: EvaluationPlan,
     watch: Callable[[Simulator], None] | None = None,
     simulator: Simulator | None = None,
+    *,
+    blind: bool = False,
 ) -> Evaluation:
     """Drive all runs of a plan side by side.
 
@@ -192,6 +194,7 @@ def evaluate(
         watch: Called before the first step and after every one, e.g. to film.
         simulator: To drive in, with a car for each run, instead of an embedded one. Its episodes
             are lost, its rules are kept.
+        blind: The policy reads only what is privileged; see `RaceBatch`.
 
     Returns:
         The runs in order of course and start.
@@ -206,7 +209,7 @@ def evaluate(
     course = np.repeat(np.arange(courses), plan.starts)
     share = np.tile(np.arange(plan.starts) / plan.starts, courses)
     try:
-        runs = drive_runs(policy, setup, simulator, course, share, watch)
+        runs = drive_runs(policy, setup, simulator, course, share, watch, blind=blind)
     finally:
         simulator.control.rules = rules
     return Evaluation(plan, runs)
@@ -219,6 +222,8 @@ def drive_runs(
     course: NDArray[np.int64],
     share: NDArray[np.float64],
     watch: Callable[[Simulator], None] | None = None,
+    *,
+    blind: bool = False,
 ) -> tuple[Run, ...]:
     """Drive one run with every car of a simulator, by its rules, side by side.
 
@@ -229,11 +234,12 @@ def drive_runs(
         course: int64 (N,), of its courses, each car's.
         share: float64 (N,), of the lap, where each car starts.
         watch: Called before the first step and after every one.
+        blind: The policy reads only what is privileged; see `RaceBatch`.
 
     Returns:
         The cars' runs, in their order.
     """
-    batch = RaceBatch(simulator, setup.observation, setup.actions, None)
+    batch = RaceBatch(simulator, None if blind else setup.observation, setup.actions, None)
     simulator.place(np.arange(len(course)), course, share * simulator.geometry.length_m[course])
     laps: list[Lap] = []
     ended = np.zeros(len(course), dtype=np.bool_)

@@ -81,7 +81,8 @@ class ModelFolder:
         return self.path / 'checkpoints' / f'{which}.zip'
 
     def create(
-        self, setup: RaceSetup, hyperparameters: Hyperparameters, reward: RewardFile, seed: int
+        self, setup: RaceSetup, hyperparameters: Hyperparameters, reward: RewardFile, seed: int,
+        method: str,
     ) -> None:
         """Write everything that describes a new run; `run.json`, which makes it a model, last."""
         metadata = setup.metadata(TrainingAlgorithm(hyperparameters.ALGORITHM))
@@ -93,6 +94,7 @@ class ModelFolder:
             {
                 'format': RUN_FORMAT,
                 'seed': seed,
+                'method': method,
                 'track': list(setup.tracks),
                 'direction': setup.direction,
                 'colour': setup.colour,

@@ -97,7 +97,7 @@ class Judgement:
 
 
 def judge(policy: Policy, plan: TrainingPlan, simulator: Simulator | None,
-          to_beat: tuple[float, ...] = ()) -> Judgement:
+          to_beat: tuple[float, ...] = (), *, blind: bool = False) -> Judgement:
     """Evaluate a policy that trains, and confirm it where that could change anything.
 
     Args:
@@ -106,8 +106,9 @@ def judge(policy: Policy, plan: TrainingPlan, simulator: Simulator | None,
         simulator: Where, instead of embedded ones made for it.
         to_beat: Rank of the best before; a policy that could not reach it even if all confirmed
             it is not confirmed, which saves time.
+        blind: The policy reads only what is privileged; see `RaceBatch`.
     """
-    evaluation = evaluate(policy, plan.setup, plan.evaluation, simulator=simulator)
+    evaluation = evaluate(policy, plan.setup, plan.evaluation, simulator=simulator, blind=blind)
     elsewhere = run_suite(policy, plan.setup, plan.held_out) if plan.held_out else None
     wider = plan.confirmation
     judged = Judgement(evaluation, None, wider is None, elsewhere)
@@ -115,4 +116,4 @@ def judge(policy: Policy, plan: TrainingPlan, simulator: Simulator | None,
         return judged
     if (*evaluation.reliability, math.inf, 1.0, *judged.rank[4:]) < to_beat:
         return judged
-    return replace(judged, confirmation=evaluate(policy, plan.setup, wider))
+    return replace(judged, confirmation=evaluate(policy, plan.setup, wider, blind=blind))

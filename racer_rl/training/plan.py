@@ -8,8 +8,9 @@ from enum import StrEnum
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_rl.evaluation.suite import SuitePlan
+from racer_rl.training.distillation import Distillation
 from racer_rl.training.history import Verdict
-from racer_rl.training.hyperparameters import Hyperparameters
+from racer_rl.training.hyperparameters import Hyperparameters, PPOHyperparameters
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import require_range
 
@@ -26,6 +27,14 @@ class StopReason(StrEnum):
     EPISODES = 'the episode limit was reached (term_cond_max_episodes)'
     RETURN = 'the mean reward of an episode reached its goal (term_cond_avg_score)'
     INTERRUPTED = 'interrupted'
+
+
+class Method(StrEnum):
+    """How a model comes about, as `racer train --method` has it."""
+
+    PPO = 'ppo'
+    SAC = 'sac'
+    DISTILL = 'distill'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +76,7 @@ class TrainingPlan:
         confirmed: Whether a policy whose laps were all clean drives `confirmation` besides, before
             it counts as one that drives clean laps; otherwise its word is taken.
         held_out: What tells how well it drives elsewhere; None: nobody asks.
+        distillation: How the model learns from a teacher that goes ahead; None: without one.
         seed: Of network, exploration and simulator; NumPy's global generator takes 32 bits.
     """
 
@@ -76,6 +86,7 @@ class TrainingPlan:
     evaluation: EvaluationPlan = field(default_factory=EvaluationPlan)
     confirmed: bool = True
     held_out: SuitePlan | None = None
+    distillation: Distillation | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -84,6 +95,16 @@ class TrainingPlan:
         if asked and self.held_out is None:
             raise ConfigError('until_robust and early stop by held-out driving, and held_out is '
                               'None; allowed with them: a SuitePlan.')
+        if self.distillation and not isinstance(self.hyperparameters, PPOHyperparameters):
+            raise ConfigError('distillation is given with settings of SAC; allowed: those of PPO, '
+                              'by which the teacher learns.')
+
+    @property
+    def method(self) -> Method:
+        """How the model comes about."""
+        if self.distillation is not None:
+            return Method.DISTILL
+        return Method.PPO if isinstance(self.hyperparameters, PPOHyperparameters) else Method.SAC
 
     @property
     def confirmation(self) -> EvaluationPlan | None:

@@ -34,6 +34,7 @@ class Standing:
         best: The best.
         held_out: How well it drives elsewhere, 0 to 1; None if that is not asked.
         warning: What a person should know before more time is spent; None: nothing.
+        phase: Who learns, where it is not just the model: `teacher` or `student`.
     """
 
     steps: int
@@ -47,6 +48,7 @@ class Standing:
     best: Evaluation | None
     held_out: float | None = None
     warning: str | None = None
+    phase: str | None = None
 
 
 class Watcher(Protocol):
@@ -60,18 +62,28 @@ class Watcher(Protocol):
 class Meter(BaseCallback):
     """Collects the episodes and laps that end while the learner drives."""
 
-    def __init__(self, env: RaceVecEnv) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._env = env
         self.recent: deque[Ending] = deque(maxlen=RECENT_EPISODES)
         self.episodes = 0
         self.best_lap_s: float | None = None
 
-    def _on_step(self) -> bool:
-        self.recent.extend(self._env.endings)
-        self.episodes += len(self._env.endings)
-        for lap in self._env.laps:
+    def note(self, env: RaceVecEnv) -> None:
+        """Take what ended in an environment's last step."""
+        self.recent.extend(env.endings)
+        self.episodes += len(env.endings)
+        for lap in env.laps:
             self.best_lap_s = min(lap.time_s, self.best_lap_s or lap.time_s)
+
+    def forget(self) -> None:
+        """Begin anew with another driver; the count of episodes goes on."""
+        self.recent.clear()
+        self.best_lap_s = None
+
+    def _on_step(self) -> bool:
+        env = self.training_env
+        assert isinstance(env, RaceVecEnv)
+        self.note(env)
         return True
 
     def _on_rollout_end(self) -> None:

@@ -7,11 +7,9 @@ person's reward function leaves the last good model in place.
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from types import FrameType
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Final
 
 import torch
@@ -24,20 +22,19 @@ from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.acting import deterministic_policy
-from racer_rl.training.algorithms import build_model
+from racer_rl.training.algorithms import RacerPPO, build_model
 from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.curve import draw_training
 from racer_rl.training.history import History, RewardWatch, Row, Verdict
-from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_rl.training.interruption import interrupt_flag
 from racer_rl.training.judgement import Judgement, judge
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
+from racer_rl.training.routes import Route, TaughtRoute, TrialRoute
 from racer_rl.training.standing import Meter, Standing, Watcher
+from racer_rl.training.teacher import Teacher
 from racer_sim.simulator import Simulator
 from racer_vehicle.errors import ConfigError, RewardError
-
-SAC_ROUND_STEPS: Final = 512
-"""Steps of SAC between two looks at the clock; PPO's rounds are its rollouts."""
 
 EVALUATION_GROWTH: Final = 0.05
 EVALUATION_COST: Final = 0.1
@@ -91,7 +88,7 @@ class Training:
         )
         self._elsewhere, self._improved = elsewhere, improved
         self.env = RaceVecEnv(batch)
-        self.meter = Meter(self.env)
+        self.meter = Meter()
         self.best: Evaluation | None = None
         self._judgement = Judgement()
         self.history, self._reward_watch = History(), RewardWatch()
@@ -109,8 +106,18 @@ class Training:
             self.model = build_model(
                 plan.hyperparameters, plan.setup.network, self.env, plan.seed
             )
+        self._route = self._make_route()
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
+
+    def _make_route(self) -> Route:
+        """As planned; but a model that has learnt from its teacher goes on by trial."""
+        if self.plan.distillation is None or self.has_learnt:
+            return TrialRoute(self.model, self.plan, self.meter)
+        assert isinstance(self.model, RacerPPO)
+        log = RewardLog(self.folder.path / 'reward.log')
+        teacher = Teacher(self.plan, self.reward, log)
+        return TaughtRoute(self.model, self.env, self.plan, self.meter, teacher)
 
     def run(self, watch: Watcher) -> StopReason:
         """Train until a limit is reached; the folder then holds the last and the best checkpoint.
@@ -127,20 +134,17 @@ class Training:
         )
         self.model.set_logger(logger)
         self._began_s = time.monotonic()
-        with closing(logger), _interrupt_flag() as interrupted:
+        with closing(logger), interrupt_flag() as interrupted:
             try:
                 while (reason := self._reason(bool(interrupted))) is None:
-                    self.model.learn(
-                        self._round_steps,
-                        callback=self.meter,
-                        log_interval=1,
-                        reset_num_timesteps=False,
-                    )
-                    if self.model.num_timesteps >= self._evaluate_at:
+                    moved = self._route.moves_model
+                    self._route.learn()
+                    if moved and self.model.num_timesteps >= self._evaluate_at:
                         self._evaluate()
                     self._reward_watch.note(self.meter.mean_reward, self.meter.completion)
                     logger.dump(self.model.num_timesteps)
-                    self._save_if_due()
+                    if moved:
+                        self._save_if_due()
                     watch(self.standing)
             except RewardError:
                 self.save('last')
@@ -171,14 +175,13 @@ class Training:
             best=self.best,
             held_out=self._judgement.held_out,
             warning=self._reward_watch.warning,
+            phase=self._route.phase,
         )
 
-    @property
-    def _round_steps(self) -> int:
-        settings = self.plan.hyperparameters
-        return (
-            settings.rollout_steps if isinstance(settings, PPOHyperparameters) else SAC_ROUND_STEPS
-        )
+    def close(self) -> None:
+        """End the processes of the reward function."""
+        self._route.close()
+        self.env.close()
 
     def _reason(self, interrupted: bool) -> StopReason | None:
         limits, settings = self.plan.limits, self.plan.hyperparameters
@@ -193,6 +196,7 @@ class Training:
             StopReason.EPISODES: self.meter.episodes >= settings.max_episodes,
             StopReason.RETURN: (
                 mean_reward is not None and mean_reward >= settings.stop_mean_return
+                and self._route.moves_model
             ),
         }
         reason = next((reason for reason, is_reached in reached.items() if is_reached), None)
@@ -273,23 +277,6 @@ def _best_of(folder: ModelFolder) -> dict[str, Any]:
     return best
 
 
-@contextmanager
-def _interrupt_flag() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C rather than let it tear through an update; the second one may."""
-    received: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(number, signal.default_int_handler)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def train(
     folder: ModelFolder,
     plan: TrainingPlan,
@@ -325,7 +312,8 @@ def train(
         else:
             # First, because `create` makes it a model, and a model can be resumed.
             training.save('last')
-            folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed)
+            folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed,
+                          plan.method)
         reason = training.run(watch)
     except RewardError:
         if not resume and not training.has_learnt:
@@ -337,5 +325,5 @@ def train(
             'or set RACER_HOME to a folder that you may write.'
         ) from error
     finally:
-        training.env.close()
+        training.close()
     return reason, training.standing

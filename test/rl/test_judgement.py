@@ -37,7 +37,7 @@ def drive(monkeypatch):
     """What the policy shows when it drives a plan, by the plan's number of starts."""
     shown, asked = {}, []
 
-    def evaluate(policy, setup, plan, simulator=None):
+    def evaluate(policy, setup, plan, simulator=None, *, blind=False):
         asked.append(plan.starts)
         return shown[plan.starts](plan)
 

@@ -31,7 +31,7 @@ SETUPS = {
 
 def create(name, setup=SETUPS['usual'], settings=PPOHyperparameters()):  # noqa: B008 (frozen)
     folder = model_folder(name)
-    folder.create(setup, settings, find_reward(setup.reward), 5)
+    folder.create(setup, settings, find_reward(setup.reward), 5, 'ppo')
     return folder
 
 

@@ -139,7 +139,7 @@ def scripted(monkeypatch, *clean_laps):
     """Evaluations come out as written here, in order."""
     remaining = list(clean_laps)
 
-    def judge(_policy, _setup, plan, simulator=None):
+    def judge(_policy, _setup, plan, simulator=None, *, blind=False):
         assert simulator is None, 'it drives in the embedded simulator'
         laps = tuple(Lap(0, number, 10.0, True) for number in range(remaining.pop(0)))
         return Evaluation(plan, (Run(track='oval', direction='forward', start=0.0,

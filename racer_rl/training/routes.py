@@ -1,0 +1,181 @@
+"""The ways to a model: by trial, as PPO and SAC go, or by a teacher that goes ahead.
+
+A route does one round at a time; the loop around it (`train`) is the same for both.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, Protocol, cast
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from racer_rl.envs.batch import Observation
+from racer_rl.envs.vector import RaceVecEnv
+from racer_rl.training.algorithms import RacerPPO
+from racer_rl.training.checkpoint import Model
+from racer_rl.training.distillation import Lessons, Student
+from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_rl.training.plan import Limits, TrainingPlan
+from racer_rl.training.standing import Meter
+from racer_rl.training.teacher import Teacher
+
+SAC_ROUND_STEPS: Final = 512
+"""Steps of SAC between two looks at the clock; PPO's rounds are its rollouts."""
+
+TEACHER, STUDENT = 'teacher', 'student'
+
+TEACHER_SHARE: Final = 0.4
+"""Of a limit on steps or time: as much as the teacher may use of it."""
+
+
+class Route(Protocol):
+    """How rounds are driven and learnt from."""
+
+    @property
+    def phase(self) -> str | None:
+        """Who learns, where it is not just the model."""
+        ...
+
+    @property
+    def moves_model(self) -> bool:
+        """Whether the model is what learns now."""
+        ...
+
+    def learn(self) -> None:
+        """Drive and learn a round; counts in the model's `num_timesteps`.
+
+        Raises:
+            RewardError: The reward function failed; the model is as before the round.
+        """
+        ...
+
+    def close(self) -> None:
+        """End what it started; a second time does nothing."""
+        ...
+
+
+class TrialRoute:
+    """The model drives, and learns from what its driving was paid."""
+
+    phase: str | None = None
+    moves_model = True
+
+    def __init__(self, model: Model, plan: TrainingPlan, meter: Meter) -> None:
+        """Take what will learn, and who counts."""
+        settings = plan.hyperparameters
+        self._model, self._meter = model, meter
+        self._round_steps = (settings.rollout_steps if isinstance(settings, PPOHyperparameters)
+                             else SAC_ROUND_STEPS)
+
+    def learn(self) -> None:
+        """See `Route`."""
+        self._model.learn(self._round_steps, callback=self._meter, log_interval=1,
+                          reset_num_timesteps=False)
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+class TaughtRoute:
+    """A teacher that knows the truth learns by trial; then the model learns from the teacher.
+
+    Attributes:
+        phase: `TEACHER`, then `STUDENT`.
+    """
+
+    def __init__(self, model: RacerPPO, env: RaceVecEnv, plan: TrainingPlan, meter: Meter,
+                 teacher: Teacher) -> None:
+        """Take who learns.
+
+        Args:
+            model: The student.
+            env: Its cars, with cameras.
+            plan: With settings of distillation.
+            meter: Counts.
+            teacher: Freshly made; closed with the route.
+        """
+        assert plan.distillation is not None
+        self._model, self._env, self._meter, self._teacher = model, env, meter, teacher
+        self._limits, self._settings = plan.limits, plan.distillation
+        self._student = Student(model.policy, self._settings)
+        space = cast(spaces.Dict, env.observation_space)
+        self._lessons = Lessons(space, self._settings.memory_mib,
+                                np.random.default_rng(plan.seed))
+        self.phase: str | None = TEACHER
+        self._share = _Share(plan.limits)
+
+    @property
+    def moves_model(self) -> bool:
+        """See `Route`."""
+        return self.phase == STUDENT
+
+    def learn(self) -> None:
+        """See `Route`."""
+        if self.phase == TEACHER:
+            self._teacher_round()
+        else:
+            self._lesson()
+
+    def close(self) -> None:
+        """End the process of the teacher's reward function."""
+        self._teacher.close()
+
+    def _teacher_round(self) -> None:
+        self._teacher.learn(self._meter, self._model.logger)
+        self._model.num_timesteps += self._teacher.rollout_steps
+        used_up = self._share.is_used_up(self._model.num_timesteps)
+        if self._teacher.is_ready(in_a_hurry=self._limits.until_laps) or used_up:
+            self._teacher.hand_over(self._model.policy)
+            self._meter.forget()
+            self.phase = STUDENT
+
+    def _lesson(self) -> None:
+        """Learn from a rollout's frames, seen on the model's way, or at first on the teacher's."""
+        first = self._lessons.size == 0
+        new = self._model.n_steps * self._env.num_envs
+        for _ in range(self._model.n_steps):
+            seen = self._observation()
+            self._lessons.add(seen, self._teacher.act(seen))
+            self._step(self._teacher.explore(seen) if first else self._student.act(seen))
+        samples = round(self._settings.samples * new)
+        loss = self._student.learn(self._lessons, samples)
+        self._model.num_timesteps += new
+        self._model._n_updates += max(1, samples // self._lessons.size)
+        self._record(loss)
+
+    def _observation(self) -> Observation:
+        """What the model's cars see; kept where Stable-Baselines3 keeps it, for who goes on."""
+        if self._model._last_obs is None:
+            self._model._last_obs = cast(Observation, self._env.reset())
+        return cast(Observation, self._model._last_obs)
+
+    def _step(self, actions: NDArray[Any]) -> None:
+        seen, _, ended, _ = self._env.step(actions)
+        self._model._last_obs = cast(Observation, seen)
+        self._model._last_episode_starts = ended
+        self._meter.note(self._env)
+
+    def _record(self, loss: float) -> None:
+        figures = {'distillation/loss': loss, 'distillation/frames': self._lessons.size,
+                   'rollout/ep_rew_mean': self._meter.mean_reward,
+                   'rollout/completion': self._meter.completion}
+        for name, value in figures.items():
+            if value is not None:
+                self._model.logger.record(name, value)
+
+
+class _Share:
+    """How much of the run's limits the teacher has used."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Begin to count."""
+        self._limits, self._began_s = limits, time.monotonic()
+
+    def is_used_up(self, steps: int) -> bool:
+        """Whether a share of the limit on steps, so many until now, or on time is used."""
+        used_s = time.monotonic() - self._began_s
+        limit = float('inf') if self._limits.steps is None else self._limits.steps
+        return steps >= TEACHER_SHARE * limit or used_s >= TEACHER_SHARE * self._limits.time_s

@@ -1,0 +1,226 @@
+"""A teacher: drives by the ground truth, which no car has, and learns that in seconds.
+
+It is paid by the same reward function as the model would be, in cars without cameras: nothing is
+drawn, so a step costs a fraction of one with pictures, and its network is small. What it has
+learnt the model then learns from it (see `distillation`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, cast
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.torch_layers import create_mlp
+from torch import Tensor, nn
+
+from racer_rl.envs.batch import Observation
+from racer_rl.envs.build import build_batch
+from racer_rl.envs.vector import RaceVecEnv
+from racer_rl.reward.loading import RewardFile
+from racer_rl.reward.log import RewardLog
+from racer_rl.training.algorithms import RacerPPO
+from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_rl.training.judgement import judge
+from racer_rl.training.networks import FAST
+from racer_rl.training.plan import Limits, TrainingPlan
+from racer_rl.training.policies import AsymmetricPolicy, PrivilegedFeatures, SeparateLatents
+
+ACTOR_WIDTHS: Final = (64, 64)
+"""Of the teacher's tanh layers; its critic is the model's, which takes it over."""
+
+EXAMINATION_GROWTH: Final = 2.0
+"""Steps until the next examination, as a multiple of those until this one."""
+
+PACE_IMPROVEMENT: Final = 0.02
+"""Share of a lap time by which the teacher has to be faster than one examination ago, to go on
+where fast laps are asked for."""
+
+_SMALL: Final = ('learning_rate', 'n_envs', 'n_steps', 'batch_size', 'n_epochs')
+"""Settings that belong to the size of a network: the teacher has those of `FAST`."""
+
+
+class PrivilegedLatents(nn.Module):
+    """Actor and critic without a shared layer, both on the ground truth alone."""
+
+    def __init__(self, observation_space: spaces.Dict, critic_widths: Sequence[int]) -> None:
+        """Build the tanh layers of both."""
+        super().__init__()
+        self.actor, self.critic = (
+            nn.Sequential(truth, *create_mlp(truth.features_dim, -1, list(widths), nn.Tanh))
+            for truth, widths in ((PrivilegedFeatures(observation_space), ACTOR_WIDTHS),
+                                  (PrivilegedFeatures(observation_space), critic_widths)))
+        self.latent_dim_pi, self.latent_dim_vf = ACTOR_WIDTHS[-1], critic_widths[-1]
+
+    def forward(self, observations: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Latents of the actor and of the critic."""
+        return self.forward_actor(observations), self.forward_critic(observations)
+
+    def forward_actor(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """float32, (batch, last of `ACTOR_WIDTHS`)."""
+        return cast(Tensor, self.actor(observations))
+
+    def forward_critic(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """float32, (batch, last of the critic's widths)."""
+        return cast(Tensor, self.critic(observations))
+
+
+class TeacherPolicy(AsymmetricPolicy):
+    """As `AsymmetricPolicy`, but the actor reads what the critic reads."""
+
+    def _build_mlp_extractor(self) -> None:
+        space = cast(spaces.Dict, self.observation_space)
+        latents = PrivilegedLatents(space, self._critic_widths)
+        self.mlp_extractor = latents  # type: ignore[assignment]
+
+    @property
+    def latents(self) -> PrivilegedLatents:
+        """Its two networks."""
+        return cast(PrivilegedLatents, self.mlp_extractor)
+
+
+def teacher_settings(own: PPOHyperparameters) -> PPOHyperparameters:
+    """The run's settings, with those that belong to a network's size from `FAST`.
+
+    What a reward is worth later (discount) and how losses are weighed stays the run's.
+    """
+    small: dict[str, Any] = {name: FAST.ppo[name] for name in _SMALL}
+    return replace(own, **small)
+
+
+class Teacher:
+    """The learner of the first phase.
+
+    Attributes:
+        env: Its cars.
+        model: What learns.
+    """
+
+    def __init__(self, plan: TrainingPlan, reward: RewardFile, log: RewardLog) -> None:
+        """Build cars and learner.
+
+        Args:
+            plan: Of the run.
+            reward: What pays it, the same as would pay the model.
+            log: Where the reward prints to.
+
+        Raises:
+            RacerError: A part of the plan cannot be used.
+        """
+        assert isinstance(plan.hyperparameters, PPOHyperparameters)
+        settings = teacher_settings(plan.hyperparameters)
+        # Its laps differ as the episodes do that it will have to teach.
+        self._examination = replace(
+            plan, held_out=None, distillation=None, limits=Limits(),
+            evaluation=replace(plan.evaluation, randomization=plan.setup.randomization))
+        batch = build_batch(plan.setup, cars=settings.n_envs, seed=plan.seed, reward=reward,
+                            log=log, blind=True)
+        self.env = RaceVecEnv(batch)
+        self.model = RacerPPO(
+            TeacherPolicy, self.env, **settings.algorithm_settings(), seed=plan.seed, device='cpu',
+            policy_kwargs={'init_std': settings.init_std})
+        self._discrete = isinstance(batch.action_space, spaces.Discrete)
+        self._examine_at, self._passed_pace = 0, cast(float | None, None)
+        self._rank: tuple[float, ...] = ()
+        self._weights = copy.deepcopy(self.policy.state_dict())
+
+    @property
+    def policy(self) -> TeacherPolicy:
+        """Of the learner, as of its last update."""
+        return cast(TeacherPolicy, self.model.policy)
+
+    def learn(self, callback: BaseCallback, logger: Logger) -> None:
+        """Drive and learn a round; it takes as many steps as `rollout_steps` says.
+
+        Raises:
+            RewardError: The reward function failed.
+        """
+        self.model.set_logger(logger)
+        self.model.learn(self.rollout_steps, callback=callback, log_interval=1,
+                         reset_num_timesteps=False)
+
+    @property
+    def rollout_steps(self) -> int:
+        """Steps of a round, all cars together."""
+        return self.model.n_steps * self.env.num_envs
+
+    def is_ready(self, *, in_a_hurry: bool) -> bool:
+        """Examine the learner when that is due, and tell whether it has learnt enough.
+
+        Enough is every lap clean in two examinations on end: a policy that has just begun to drive
+        clean laps is slow, and leaves no room for the errors of whoever learns from it. The second
+        costs a second of driving, and saves many of drawing.
+
+        Args:
+            in_a_hurry: Fast laps are not asked for; otherwise the two must be about as fast, too.
+        """
+        steps = self.model.num_timesteps
+        if steps < self._examine_at:
+            return False
+        self._examine_at = round(EXAMINATION_GROWTH * steps)
+        before, now = self._passed_pace, self._examine()
+        self._passed_pace = now
+        if before is None or now is None:
+            return False
+        # Paces are less than zero: the larger, the faster.
+        return in_a_hurry or now < (1.0 - PACE_IMPROVEMENT) * before
+
+    def _examine(self) -> float | None:
+        """Judge it without exploration; to the best so judged, `hand_over` returns.
+
+        Returns:
+            Less the mean lap time if every lap was clean, those of the confirmation included.
+        """
+        judged = judge(self.act, self._examination, None, blind=True)
+        if judged.rank >= self._rank:
+            self._rank, self._weights = judged.rank, copy.deepcopy(self.policy.state_dict())
+        assert judged.evaluation is not None
+        return judged.evaluation.pace if judged.drives_clean_laps else None
+
+    def act(self, observation: Observation) -> NDArray[Any]:
+        """What the teacher does without exploration.
+
+        Args:
+            observation: With `privileged`; nothing else is read.
+
+        Returns:
+            int64 (N,) indices, or float32 (N, 2) in -1..1.
+        """
+        truth = {'privileged': torch.from_numpy(observation['privileged'])}
+        with torch.inference_mode():
+            output: Tensor = self.policy.action_net(self.policy.latents.forward_actor(truth))
+            best = output.argmax(dim=1) if self._discrete else output.clamp(-1.0, 1.0)
+        actions: NDArray[Any] = best.numpy()
+        return actions
+
+    def explore(self, observation: Observation) -> NDArray[Any]:
+        """What the teacher does when it explores; as `act`."""
+        truth = {'privileged': torch.from_numpy(observation['privileged'])}
+        with torch.inference_mode():
+            actions: NDArray[Any] = self.policy(truth)[0].numpy()
+        return actions if self._discrete else np.clip(actions, -1.0, 1.0)
+
+    def hand_over(self, policy: AsymmetricPolicy) -> None:
+        """End learning, at the best, and give a model what it can use as it is.
+
+        That is the critic, and how widely to explore.
+        """
+        ours = self.policy
+        ours.load_state_dict(self._weights)
+        theirs = cast(SeparateLatents, policy.mlp_extractor)
+        theirs.critic.load_state_dict(ours.latents.critic.state_dict())
+        policy.value_net.load_state_dict(ours.value_net.state_dict())
+        if hasattr(policy, 'log_std'):
+            with torch.no_grad():
+                policy.log_std.copy_(ours.log_std)
+
+    def close(self) -> None:
+        """End the process of the reward function; a second time does nothing."""
+        self.env.close()
