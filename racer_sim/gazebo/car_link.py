@@ -125,14 +125,16 @@ class CarLink:
         """
         self._commands = self._node.listen(gz_topic(self.namespace, COMMAND), messages.TWIST, take)
 
-    def bridged_command(self) -> DriveCommand:
-        """The newest command that came in through Gazebo; neutral if it is not finite."""
-        speed_mps, yaw_rate_radps = messages.twist_of(self._commands.newest() or b'')
+    def bridged_command(self) -> tuple[DriveCommand, int]:
+        """The newest command through Gazebo, neutral if it is not finite, and its stamp."""
+        message = self._commands.newest() or b''
+        stamp_ns = messages.stamp_ns_of(message)
+        speed_mps, yaw_rate_radps = messages.twist_of(message)
         if not np.isfinite((speed_mps, yaw_rate_radps)).all():
-            return NEUTRAL
+            return NEUTRAL, stamp_ns
         self._steering_rad = float(steering_from_yaw_rate(
             yaw_rate_radps, speed_mps, self._steering_rad, self._car.wheelbase_m))
-        return DriveCommand(self._steering_rad, speed_mps)
+        return DriveCommand(self._steering_rad, speed_mps), stamp_ns
 
     def begin_lift(self, pose: Pose) -> None:
         """Put the car elsewhere, at rest; `advance_lift` does it."""

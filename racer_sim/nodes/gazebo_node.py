@@ -24,8 +24,9 @@ from racer_vehicle.nodes.running import run_node
 from racer_vehicle.signals import DriveCommand
 from racer_vehicle.telemetry import Flow
 
-TICK_S: Final = 0.01
-"""In real time, how often the clock is told and the motors are; simulated seconds."""
+TICK_S: Final = 0.02
+"""In real time, how often the clock is told and the motors are; simulated seconds. Each node hears
+the clock, and pays for it."""
 
 
 class GazeboNode(Node):
@@ -71,14 +72,17 @@ class GazeboNode(Node):
         self._folder.cleanup()
 
     def _on_command(self, car: int, command: DriveCommand, stamp_ns: int) -> None:
-        if self._pace.accept(car, command, stamp_ns, time.monotonic()):
+        now_s, age_ns = time.monotonic(), self._world.cars[car].time_ns - stamp_ns
+        self._flow.note(now_s, age_ns / ros.NANOSECONDS)
+        if self._pace.accept(car, command, stamp_ns, now_s):
             self._world.drive(*self._pace.commands())
             self._show(range(len(self._cars)))
         elif not self._lockstep:
             self._command_all()
 
     def _on_bridged_command(self) -> None:
-        self._on_command(0, self._world.cars[0].bridged_command(), 0)
+        command, stamp_ns = self._world.cars[0].bridged_command()
+        self._on_command(0, command, stamp_ns)
 
     def _tick(self) -> None:
         self._world.require_alive()
@@ -121,7 +125,6 @@ class GazeboNode(Node):
             sensed, now_s = self._world.cars[index], time.monotonic()
             stamp_ns = self._shown_ns[index] = sensed.sensed_ns
             self._pace.offer(index, stamp_ns, now_s)
-            self._flow.note(now_s, (sensed.time_ns - stamp_ns) / ros.NANOSECONDS)
             self._cars[index].send(sensed.motion(stamp_ns), sensed.scan(stamp_ns),
                                    self._world.image(index, stamp_ns),
                                    stamp_ns / ros.NANOSECONDS)
@@ -132,6 +135,7 @@ class GazeboNode(Node):
             self._clock_out.publish(ClockMessage(clock=ros.to_stamp(stamp_s)))
 
     def _report(self) -> Report:
+        """Commands a second, and how old the image behind each was by Gazebo's time."""
         figures = self._flow.figures(time.monotonic())
         return Report(level=Level.OK, message='driving' if figures['hz'] else 'waiting', values={
             **figures, 'ignored commands': self._pace.ignored, **self._drops.values()})
