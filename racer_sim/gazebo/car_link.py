@@ -146,12 +146,18 @@ class CarLink:
         Args:
             put: Puts the model somewhere.
             duration_s: Until the next call, about.
+
+        Raises:
+            NotPlacedError: It does not get there, and stays where it is.
         """
-        if self.lift is None:
+        lift, self.lift = self.lift, None
+        if lift is None:
             return
         self._joints.publish(messages.actuators(self._actuation.joints(NEUTRAL, duration_s)))
         now_ns = self.time_ns
-        if self.lift.is_done(self.motion(now_ns), now_ns,
-                             lambda pose: put(model_name(self.namespace), pose)):
+        if lift.is_done(self.motion(now_ns), now_ns,
+                        lambda pose: put(model_name(self.namespace), pose)):
             self._joints.publish(messages.actuators(self._actuation.reset()))
-            self._placed_ns, self.lift = self.lift.put_ns, None
+            self._placed_ns = lift.put_ns
+        else:
+            self.lift = lift

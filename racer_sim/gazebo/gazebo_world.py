@@ -216,6 +216,9 @@ class GazeboWorld:
         Args:
             car: Which.
             pose: Where.
+
+        Raises:
+            NotPlacedError: It does not get there, and stays where it is.
         """
         self._held[car] = 0.0
         self._after_steps[car] = self._draw_age()

@@ -25,6 +25,10 @@ SETTLE_NS: Final = 100_000_000
 ATTEMPTS: Final = 3
 
 
+class NotPlacedError(GazeboError):
+    """A car does not stay where it was put."""
+
+
 class Lift:
     """Puts a car elsewhere: brakes it, moves it, sees it stand there.
 
@@ -52,7 +56,7 @@ class Lift:
             put: Moves the car.
 
         Raises:
-            GazeboError: It is seen elsewhere, however often it is put there.
+            NotPlacedError: It is seen elsewhere, however often it is put there.
         """
         if not self.put_ns:
             speed_mps = float(np.hypot(motion.vx_mps, motion.vy_mps))
@@ -68,8 +72,8 @@ class Lift:
 
     def _move(self, now_ns: int, put: Callable[[Pose], None]) -> None:
         if self._attempts == ATTEMPTS:
-            raise GazeboError(f'the car was put to {self._pose} {ATTEMPTS} times and is not seen '
-                              'there; allowed: a place on the ground that is free.')
+            raise NotPlacedError(f'the car was put to {self._pose} {ATTEMPTS} times and is not '
+                                 'seen there; allowed: a place on the ground that is free.')
         self._attempts += 1
         self.put_ns = now_ns
         put(self._pose)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from racer_sim.gazebo.gazebo_world import GazeboWorld
+from racer_sim.gazebo.lift import NotPlacedError
 from racer_sim.nodes.gazebo_settings import GazeboSettings
 from racer_sim.nodes.simulated_car import SimulatedCar
 from racer_sim.starting_grid import Pose
@@ -101,7 +102,7 @@ class GazeboNode(Node):
             if car.lift is None:
                 car.command_now(DriveCommand(*told))
             else:
-                car.advance_lift(self._world.put, TICK_S)
+                self._lifting(partial(car.advance_lift, self._world.put, TICK_S))
 
     def _follow(self) -> None:
         """Real time: send what cars have seen since the last time."""
@@ -112,9 +113,16 @@ class GazeboNode(Node):
         if news:
             self._show(news)
 
+    def _lifting(self, lift: Callable[[], None]) -> None:
+        """Lift a car, and count if it does not get there."""
+        try:
+            lift()
+        except NotPlacedError as error:
+            self._drops.note('place', str(error))
+
     def _on_place(self, car: int, pose: Pose) -> None:
         if self._pace.forget(car):
-            self._world.lift(car, pose)
+            self._lifting(partial(self._world.lift, car, pose))
             self._show((car,))
         else:
             self._world.cars[car].begin_lift(pose)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from racer_rl.cli.main import run
+from racer_sim.bodies import Box
 from racer_sim.driven_world import DrivenWorldConfig
 from racer_sim.gazebo.car_link import CarLink
 from racer_sim.gazebo.gazebo_world import GazeboConfig, GazeboWorld
@@ -123,6 +124,14 @@ def test_a_car_is_put_anywhere_at_rest_at_once(world):
         assert motion.pose.distance_m(pose) < 0.005
         assert abs(motion.pose.yaw_rad - pose.yaw_rad) < 0.005
         assert abs(motion.vx_mps) < 0.02 and abs(motion.yaw_rate_radps) < 0.05
+
+
+def test_a_car_stops_at_a_box(world):
+    gazebo = world(boxes=(Box(x_m=5.0, y_m=5.0, length_m=1.0, width_m=1.0),))
+    gazebo.lift(0, Pose(3.5, 5.0, 0.0))
+    for _ in range(30):
+        gazebo.drive(np.array([[0.0, 1.5]]))
+    assert gazebo.motion(0).pose.x_m == pytest.approx(4.5 - CAR.length_m / 2, abs=0.01)
 
 
 def test_cars_see_each_other_and_not_themselves(world):

@@ -10,8 +10,7 @@ from racer_sim import vehicle
 from racer_sim.driven_world import LIFT_NS, Motion
 from racer_sim.gazebo.actuation import Actuation
 from racer_sim.gazebo.car_model import STEP_S
-from racer_sim.gazebo.lift import ATTEMPTS, SETTLE_NS, STOP_NS, Lift
-from racer_sim.gazebo.transport import GazeboError
+from racer_sim.gazebo.lift import ATTEMPTS, SETTLE_NS, STOP_NS, Lift, NotPlacedError
 from racer_sim.starting_grid import Pose
 from racer_vehicle.kinematics import wheel_angles
 from racer_vehicle.signals import NEUTRAL, DriveCommand
@@ -127,6 +126,6 @@ def test_a_car_that_does_not_stop_is_moved_in_the_end():
 
 def test_a_car_that_does_not_go_there_is_an_error():
     crane = Crane(0.0, goes=False)
-    with pytest.raises(GazeboError, match=f'{ATTEMPTS} times and is not seen there'):
+    with pytest.raises(NotPlacedError, match=f'{ATTEMPTS} times and is not seen there'):
         crane.run(Lift(Pose(5.0, 0.0, 0.0), 0))
     assert len(crane.put_to) == ATTEMPTS
