@@ -23,7 +23,7 @@ from racer_sim.driven_world import PERIOD_NS, DrivenWorldConfig, Motion
 from racer_sim.gazebo import messages
 from racer_sim.gazebo.car_link import CarLink
 from racer_sim.gazebo.car_model import STEP_S
-from racer_sim.gazebo.server import GazeboServer
+from racer_sim.gazebo.server import GazeboServer, gz_program
 from racer_sim.gazebo.topics import CONTROL, SET_POSE
 from racer_sim.gazebo.transport import GazeboError, Node, Requests
 from racer_sim.starting_grid import Pose, grid_pose, one_course
@@ -98,6 +98,7 @@ class GazeboWorld:
         Raises:
             GazeboError: It is missing, or does not start; the message says which part.
         """
+        gz_program()  # of all that may be missing, people should hear of this first
         self.course = one_course(config.world.track, config.world.direction)
         self._config, self.time_ns = config, 0
         self._random = np.random.default_rng(config.world.seed)

@@ -26,6 +26,18 @@ _INSTALL: Final = ('gz is not installed, or not in the PATH; allowed: Gazebo Har
                    'Install gz-harmonic, or source a ROS 2 Jazzy with ros_gz.')
 
 
+def gz_program() -> str:
+    """Path of `gz`.
+
+    Raises:
+        GazeboError: It is not there.
+    """
+    path = shutil.which('gz')
+    if path is None:
+        raise GazeboError(_INSTALL)
+    return path
+
+
 class GazeboServer:
     """`gz sim` with one world, in a partition of its own; a context that ends it."""
 
@@ -41,9 +53,7 @@ class GazeboServer:
         Raises:
             GazeboError: There is no Gazebo.
         """
-        gz = shutil.which('gz')
-        if gz is None:
-            raise GazeboError(_INSTALL)
+        gz = gz_program()
         self._log = world.with_suffix('.log')
         # -v 3, because the default does not even tell of a joint that it cannot find.
         words = [gz, 'sim', '-v', '3', *([] if paused else ['-r']),

@@ -103,7 +103,7 @@ def test_a_bridge_is_for_real_time_and_one_car(changes):
 
 def test_without_gazebo_the_node_says_what_to_install(graph, monkeypatch):
     monkeypatch.setattr(server.shutil, 'which', lambda name: None)
-    with pytest.raises(GazeboError, match=r'Install gz-harmonic|Python bindings cannot be impo'):
+    with pytest.raises(GazeboError, match='Install gz-harmonic'):
         graph.add(GazeboNode, track='pebble')
     assert 'GZ_PARTITION' not in os.environ
 
