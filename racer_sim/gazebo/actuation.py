@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from racer_sim.gazebo.car_model import STEP_S
 from racer_sim.gazebo.messages import Joints
@@ -57,7 +58,7 @@ class Actuation:
             sum_rad += self._steering_rad
         return sum_rad / steps if steps else self._steering_rad
 
-    def _wheel_speeds(self, speed_mps: float, steering_rad: float) -> np.ndarray:
+    def _wheel_speeds(self, speed_mps: float, steering_rad: float) -> NDArray[np.float64]:
         """Speed of each contact point along its wheel, m/s, (4,), on a path without slip.
 
         The car turns about a point on the line of its rear axle.

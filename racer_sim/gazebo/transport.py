@@ -26,7 +26,7 @@ ADDRESS: Final = ('GZ_IP', '127.0.0.1')
 KEPT: Final = 64
 """Messages of a topic that can be looked up by their stamp: more than a control period."""
 
-_RACE: Final = 'racer_sim.gazebo.requests'
+_PROCESS: Final = 'racer_sim.gazebo.requests'
 
 
 class GazeboError(RacerError):
@@ -171,7 +171,7 @@ class Requests:
             environment[PARTITION] = partition
         self._link, other = Pipe()
         self._process = subprocess.Popen(
-            [sys.executable, '-m', _RACE, str(other.fileno())], env=environment,
+            [sys.executable, '-m', _PROCESS, str(other.fileno())], env=environment,
             stdin=subprocess.DEVNULL, pass_fds=(other.fileno(),), start_new_session=True)
         other.close()
 
