@@ -10,6 +10,7 @@ from typing import Final
 
 from racer_rl.benchmarks.cost import Cost, Spread, Tell, run_python
 from racer_rl.training.networks import FAST, find_network
+from racer_rl.training.plan import AUTO, find_method
 from racer_sim.track_files import save_npy
 from racer_sim.track_library import SHIPPED, find_track
 from racer_vehicle.spec import require_range
@@ -98,12 +99,14 @@ class TrainingBenchmark:
         track: Name or file.
         seeds: Number of runs, seeded 0, 1, ...
         network: Name in the catalogue.
+        method: As `racer train --method` has it.
         stop: Options of `racer train` that end a run.
     """
 
     track: str
     seeds: int = 5
     network: str = FAST.name
+    method: str = AUTO
     stop: tuple[str, ...] = ('--until-laps',)
 
     def __post_init__(self) -> None:
@@ -119,6 +122,7 @@ class TrainingBenchmark:
             RacerError: A run failed, or track or network do not exist.
         """
         track, network = find_track(self.track), find_network(self.network)
+        find_method(self.method, None, self.network)
         with tempfile.TemporaryDirectory(prefix='racer-bench-') as folder:
             home = Path(folder)
             tell('training: one round to compile the kernels')
@@ -143,7 +147,8 @@ class TrainingBenchmark:
         )
 
     def _words(self, track: str, stop: tuple[str, ...]) -> tuple[str, ...]:
-        return 'train', '--track', track, '--network', self.network, *stop
+        method = () if self.method == AUTO else ('--method', self.method)
+        return 'train', '--track', track, '--network', self.network, *method, *stop
 
     def _run(self, home: Path, seed: int, tell: Tell) -> TrainingRun:
         output, cost = self._command(home, f'seed-{seed}', seed, self.stop)

@@ -37,6 +37,9 @@ def bench(
     network: Annotated[
         str, typer.Option(help="Network to train: FAST, or one of DeepRacer's three by name.")
     ] = 'FAST',
+    method: Annotated[
+        str, typer.Option(help='train: ppo, sac, distill or auto, as `racer train` has it.')
+    ] = 'auto',
     seconds: Annotated[float, typer.Option(
         help='ros: how long to drive in real time.')] = 60.0,
     as_json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
@@ -54,7 +57,7 @@ def bench(
 
     machine = Machine.here()
     simulator = SimulatorBenchmark(track=track, seeds=seeds)
-    training = TrainingBenchmark(track=track, seeds=seeds, network=network)
+    training = TrainingBenchmark(track=track, seeds=seeds, network=network, method=method)
     report = Report(
         machine=machine,
         simulator=simulator.run(_tell) if part in {Part.SIMULATOR, Part.ALL} else None,

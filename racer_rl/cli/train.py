@@ -21,8 +21,8 @@ train_app = typer.Typer(add_completion=False)
 
 EXIT_INTERRUPTED = 130
 _KEPT_BY_RESUME = frozenset({
-    'goal', 'track', 'direction', 'reward', 'compat', 'algorithm', 'network', 'metadata',
-    'hyperparameters', 'max_speed', 'randomization', 'seed',
+    'goal', 'track', 'direction', 'reward', 'compat', 'algorithm', 'method', 'network',
+    'metadata', 'hyperparameters', 'max_speed', 'randomization', 'seed',
 })
 _IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
 
@@ -52,7 +52,11 @@ def train(
             help="Show the reward DeepRacer's old values: speed and steering as commanded.",
         ),
     ] = False,
-    algorithm: Annotated[str, typer.Option(help='ppo or sac.')] = 'ppo',
+    algorithm: Annotated[str | None, typer.Option(
+        help='ppo or sac.', show_default='as the method has it')] = None,
+    method: Annotated[str, typer.Option(
+        help='ppo, sac, or distill: a teacher that knows the truth goes ahead. auto: distill for '
+             'networks with convolutions.')] = 'auto',
     network: Annotated[
         str, typer.Option(help="FAST, or one of DeepRacer's three by name.")
     ] = 'FAST',
@@ -130,7 +134,7 @@ def train(
             )
         plan = new_plan(
             wanted, limits, tracks=track, direction=direction, reward=reward, compat=compat,
-            algorithm=algorithm, network=network, metadata=metadata,
+            algorithm=algorithm, method=method, network=network, metadata=metadata,
             hyperparameters=hyperparameters, max_speed=max_speed, randomization=randomization,
             seed=seed)
     _run(folder, plan, resume=resume, as_json=as_json)

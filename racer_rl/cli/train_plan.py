@@ -13,10 +13,11 @@ from racer_rl.cli.durations import parse_duration
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.suite import SuitePlan
 from racer_rl.store.models import ModelFolder
+from racer_rl.training.distillation import Distillation
 from racer_rl.training.goals import Goal
 from racer_rl.training.hyperparameters import ALGORITHMS, load_hyperparameters
 from racer_rl.training.networks import find_network
-from racer_rl.training.plan import Limits, TrainingPlan
+from racer_rl.training.plan import Limits, Method, TrainingPlan, find_method
 from racer_sim.practice import expand_pool
 from racer_sim.randomization import find_randomization
 from racer_sim.track_library import find_track, track_names
@@ -26,6 +27,10 @@ from racer_vehicle.metadata import ModelMetadata, TrainingAlgorithm
 from racer_vehicle.spec import spec_from_dict
 
 DEFAULT_TIME: Final = '10m'
+
+TAUGHT_NOTE: Final = (
+    'the model learns from a teacher, which has the settings of FAST for its size: learning_rate, '
+    'batch_size and num_epochs count once training is resumed. --method ppo has them count now.')
 
 
 def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: bool,
@@ -60,9 +65,9 @@ def _read(path: Path) -> str:
 
 
 def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direction: str | None,
-             reward: str, compat: bool, algorithm: str, network: str, metadata: Path | None,
-             hyperparameters: Path | None, max_speed: float | None, randomization: str | None,
-             seed: int) -> TrainingPlan:
+             reward: str, compat: bool, algorithm: str | None, method: str, network: str,
+             metadata: Path | None, hyperparameters: Path | None, max_speed: float | None,
+             randomization: str | None, seed: int) -> TrainingPlan:
     """The plan of a new model; what is None comes from the goal.
 
     Raises:
@@ -79,14 +84,18 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
         algorithm = given.training_algorithm.value
         setup = replace(setup, actions=given.action_space, sensors=given.sensors,
                         lidar=given.lidar, network=given.neural_network)
+    chosen = find_method(method, algorithm, setup.network)
     settings, notes = load_hyperparameters(
-        hyperparameters, algorithm, setup.network, goal.settings_for(setup.network, algorithm))
+        hyperparameters, chosen.algorithm, setup.network,
+        goal.settings_for(setup.network, chosen.algorithm))
+    if chosen is Method.DISTILL and hyperparameters is not None:
+        notes = (*notes, TAUGHT_NOTE)
     for note in notes:
         typer.echo(f'note: {note}', err=True)
     setup = replace(setup, stack=settings.stack_size)
     setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
     return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
-                        held_out=_held_out(limits))
+                        held_out=_held_out(limits), distillation=_distillation(chosen))
 
 
 def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
@@ -96,8 +105,12 @@ def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     settings = spec_from_dict(kind, run['hyperparameters'])
     return TrainingPlan(
         setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed'],
-        held_out=_held_out(limits),
+        held_out=_held_out(limits), distillation=_distillation(run.get('method')),
     )
+
+
+def _distillation(method: str | None) -> Distillation | None:
+    return Distillation() if method == Method.DISTILL else None
 
 
 def _tracks(given: Sequence[str]) -> tuple[str, ...]:

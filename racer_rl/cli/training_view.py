@@ -72,6 +72,7 @@ def _rows(standing: Standing, limits: Limits) -> list[tuple[str, str]]:
     left, judged = time_left_s(standing, limits), standing.evaluation
     rate = standing.session_steps / max(standing.seconds, 1e-9)
     return [
+        *([] if standing.phase is None else [('learner', standing.phase)]),
         ('steps', f'{standing.steps:,}'),
         ('steps/s', f'{rate:,.0f}'),
         ('reward', '-' if standing.mean_reward is None else f'{standing.mean_reward:.1f}'),

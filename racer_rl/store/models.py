@@ -183,9 +183,8 @@ class ModelFolder:
         """
         import torch
 
-        from racer_rl.training.acting import deterministic_policy
+        from racer_rl.training.acting import ACTING_THREADS, deterministic_policy
         from racer_rl.training.checkpoint import load_checkpoint
-        from racer_rl.training.networks import find_network
 
         path = self.checkpoint(checkpoint)
         if not path.is_file():
@@ -193,7 +192,7 @@ class ModelFolder:
                 f'model {self.name!r} has no {checkpoint} checkpoint yet; '
                 f'train it: racer train --name {self.name} --resume.'
             )
-        torch.set_num_threads(find_network(self.metadata.neural_network).threads)
+        torch.set_num_threads(ACTING_THREADS)
         return deterministic_policy(load_checkpoint(path)[0])
 
     def _write(self, name: str, text: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import torch
 from gymnasium import spaces
@@ -12,6 +14,22 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from racer_rl.envs.batch import Observation
 from racer_rl.evaluation.laps import Policy
 from racer_rl.training.policies import actor_module
+
+ACTING_THREADS: Final = 1
+"""Of torch, for whatever drives without learning. So few pictures at a time are not worth more:
+on two cores that others use as well, two threads took four times one's time (and twenty times at
+the worst), waiting for each other."""
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Compute with so many threads meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def deterministic_policy(model: BaseAlgorithm) -> Policy:

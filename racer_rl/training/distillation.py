@@ -41,7 +41,7 @@ class Distillation:
     """
 
     learning_rate: float = 1e-3
-    batch_size: int = 64
+    batch_size: int = 32
     samples: float = 3.0
     memory_mib: int = 256
 

@@ -117,7 +117,7 @@ class NetworkSpec:
 
     @property
     def threads(self) -> int:
-        """Torch threads worth having: convolutions use every core, small dense layers only one.
+        """Torch threads worth learning with: convolutions use every core, dense layers only one.
 
         Measured on two cores: SHALLOW updates 1.8 times as fast with two threads, FAST slower.
         """

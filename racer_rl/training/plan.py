@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_rl.evaluation.suite import SuitePlan
 from racer_rl.training.distillation import Distillation
 from racer_rl.training.history import Verdict
-from racer_rl.training.hyperparameters import Hyperparameters, PPOHyperparameters
-from racer_vehicle.errors import ConfigError
+from racer_rl.training.hyperparameters import ALGORITHMS, Hyperparameters, PPOHyperparameters
+from racer_rl.training.networks import find_network
+from racer_vehicle.errors import ConfigError, UnknownNameError
 from racer_vehicle.spec import require_range
 
 
@@ -29,12 +31,51 @@ class StopReason(StrEnum):
     INTERRUPTED = 'interrupted'
 
 
+AUTO: Final = 'auto'
+"""Not a method: leaves the choice to racer."""
+
+
 class Method(StrEnum):
     """How a model comes about, as `racer train --method` has it."""
 
     PPO = 'ppo'
     SAC = 'sac'
     DISTILL = 'distill'
+
+    @property
+    def algorithm(self) -> str:
+        """The learner's: a taught model goes on with PPO, by which its teacher learnt."""
+        return 'sac' if self is Method.SAC else 'ppo'
+
+
+def find_method(name: str, algorithm: str | None, network: str) -> Method:
+    """The method called `name`; `auto` goes by the algorithm, then by the network.
+
+    Pictures that convolutions look at are costly: the less has to be learnt from them, the better.
+
+    Args:
+        name: Of a method, or `auto`.
+        algorithm: A key of `ALGORITHMS`, where it was given.
+        network: A name in the catalogue of networks.
+
+    Raises:
+        UnknownNameError: Of the method or the algorithm.
+        ConfigError: They contradict each other.
+    """
+    if name not in (AUTO, *Method):
+        raise UnknownNameError('method', name, (AUTO, *Method))
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        raise UnknownNameError('algorithm', algorithm, ALGORITHMS)
+    if name == AUTO and algorithm == Method.SAC:
+        return Method.SAC
+    if name == AUTO:
+        return Method.DISTILL if find_network(network).convolutions else Method.PPO
+    method = Method(name)
+    if algorithm is not None and ALGORITHMS[algorithm] is not ALGORITHMS[method.algorithm]:
+        allowed = 'auto, sac' if algorithm == 'sac' else 'auto, ppo, distill'
+        raise ConfigError(f'--method is {name}, but the algorithm is {algorithm}; allowed with '
+                          f'that: {allowed}; leave one of them out.')
+    return method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from racer_rl.evaluation.laps import Evaluation
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
-from racer_rl.training.acting import deterministic_policy
+from racer_rl.training.acting import ACTING_THREADS, deterministic_policy, torch_threads
 from racer_rl.training.algorithms import RacerPPO, build_model
 from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.curve import draw_training
@@ -220,9 +220,10 @@ class Training:
     def _evaluate(self) -> None:
         """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
         steps = self.model.num_timesteps
-        judged = self._judgement = judge(
-            deterministic_policy(self.model), self.plan, self._elsewhere,
-            to_beat=tuple(self._best.get('rank', ())))
+        with torch_threads(ACTING_THREADS):
+            judged = self._judgement = judge(
+                deterministic_policy(self.model), self.plan, self._elsewhere,
+                to_beat=tuple(self._best.get('rank', ())))
         if self._elsewhere is not None:
             self.model._last_obs = None  # the learner's episodes gave way to the evaluation
         self._evaluate_at = steps + int(max(EVALUATION_GROWTH * steps,

@@ -124,6 +124,7 @@ def test_training_runs_the_command_on_a_file(training, racer_home):
 @pytest.mark.parametrize(('settings', 'message'), [
     ({'track': 'ovla'}, "unknown track 'ovla'; did you mean oval"),
     ({'track': 'oval', 'network': 'FASTER'}, "unknown network 'FASTER'; did you mean FAST"),
+    ({'track': 'oval', 'method': 'distil'}, "unknown method 'distil'; did you mean distill"),
 ])
 def test_unknown_names_are_refused_before_anything_runs(settings, message):
     told = []

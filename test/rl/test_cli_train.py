@@ -168,6 +168,7 @@ def test_a_track_file_is_found_again_from_another_folder(racer, tiny, tmp_path, 
 
 @pytest.mark.parametrize(('option', 'value'), [
     ('--track', 'oval'), ('--direction', 'both'), ('--reward', 'progress'), ('--algorithm', 'ppo'),
+    ('--method', 'distill'),
     ('--network', 'FAST'), ('--metadata', 'm.json'), ('--hyperparameters', 'h.json'),
     ('--max-speed', '2.0'), ('--seed', '0'),
 ])
@@ -177,6 +178,40 @@ def test_resume_refuses_what_it_would_have_to_ignore(racer, option, value):
     assert err == (f'error: {option} is {value}, but --resume is given; allowed with it: --time, '
                    '--steps, --until-laps, --until-robust, --no-early-stop. Leave it out, or '
                    'train a new model.\n')
+
+
+def test_a_taught_model_says_so_and_is_resumed(racer, tiny):
+    code, _, err = racer('--track', 'oval', '--name', 'm', '--hyperparameters', tiny, '--method',
+                         'distill', '--steps', 1200, '--no-early-stop', '--json')
+    assert code == 0, err
+    assert err.startswith('note: the model learns from a teacher, ')
+    assert '\nlearner student  steps 1,024 ' in err
+    folder = model_folder('m')
+    assert folder.run['method'] == 'distill'
+    assert folder.metadata.training_algorithm is TrainingAlgorithm.CLIPPED_PPO
+    code, out, err = racer('--name', 'm', '--resume', '--steps', 1300, '--no-early-stop', '--json')
+    assert code == 0, err
+    assert json.loads(out)['steps'] == 1408
+    assert err.startswith('steps ')
+
+
+def test_sac_by_method_is_sac_by_algorithm(racer, tmp_path):
+    settings = tmp_path / 'sac.json'
+    settings.write_text(json.dumps({'n_envs': 4, 'buffer_size': 1000}))
+    code, _, err = racer('--track', 'oval', '--name', 'm', '--hyperparameters', settings,
+                         '--method', 'sac', '--steps', 1, '--no-early-stop')
+    assert code == 0, err
+    assert model_folder('m').metadata.training_algorithm is TrainingAlgorithm.SAC
+    assert model_folder('m').run['method'] == 'sac'
+
+
+def test_a_method_that_contradicts_the_metadata_is_refused(racer, tmp_path):
+    given = tmp_path / 'model_metadata.json'
+    given.write_text(json.dumps(DISCRETE))
+    code, _, err = racer('--track', 'oval', '--name', 'm', '--metadata', given, '--method', 'sac')
+    assert code == 2
+    assert err == ('error: --method is sac, but the algorithm is clipped_ppo; allowed with that: '
+                   'auto, ppo, distill; leave one of them out.\n')
 
 
 def test_names_are_taken_once_and_resumed_by_the_nearest(racer, tiny):

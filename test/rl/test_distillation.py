@@ -1,0 +1,388 @@
+"""A teacher that sees the truth, and a model that learns from it what to do with a camera."""
+
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.logger import Logger
+
+from racer_rl.envs.build import RaceSetup, build_batch
+from racer_rl.envs.vector import RaceVecEnv
+from racer_rl.evaluation.laps import EvaluationPlan, evaluate
+from racer_rl.export import Origin, make_bundle
+from racer_rl.reward.library import find_reward
+from racer_rl.reward.log import RewardLog
+from racer_rl.store.models import ModelFolder
+from racer_rl.training.acting import deterministic_policy
+from racer_rl.training.algorithms import build_model
+from racer_rl.training.checkpoint import load_checkpoint
+from racer_rl.training.distillation import Distillation, Lessons, Student
+from racer_rl.training.hyperparameters import PPOHyperparameters, SACHyperparameters
+from racer_rl.training.networks import FAST
+from racer_rl.training.plan import Limits, Method, StopReason, TrainingPlan, find_method
+from racer_rl.training.routes import STUDENT, TEACHER, TaughtRoute
+from racer_rl.training.standing import Meter
+from racer_rl.training.teacher import Teacher, teacher_settings
+from racer_rl.training.train import train
+from racer_sim.simulator import Simulator
+from racer_vehicle.action import DiscreteActions
+from racer_vehicle.errors import ConfigError, RewardError, UnknownNameError
+from racer_vehicle.policy import LoadedPolicy
+
+PPO = PPOHyperparameters(n_envs=4, n_steps=32, batch_size=64, n_epochs=2)
+SHORT = EvaluationPlan(laps=1, starts=2)
+THREE_ACTIONS = DiscreteActions(steering_rad=(-math.radians(30), 0.0, math.radians(30)),
+                                speed_mps=(1.0, 1.5, 1.0))
+SETUPS = {'continuous': {}, 'discrete': {'actions': THREE_ACTIONS}}
+both = pytest.mark.parametrize('setup', SETUPS.values(), ids=SETUPS)
+
+STEPS = 1500
+"""A rollout of the teacher, which is its share, and four lessons."""
+
+
+def plan_for(steps=STEPS, seed=3, **setup):
+    return TrainingPlan(setup=RaceSetup(**setup), hyperparameters=PPO, evaluation=SHORT, seed=seed,
+                        limits=Limits(steps=steps), distillation=Distillation())
+
+
+def teacher_for(plan):
+    return Teacher(plan, find_reward(plan.setup.reward), RewardLog())
+
+
+def quiet():
+    return Logger(None, [])
+
+
+def watch(standing):
+    """Nobody looks."""
+
+
+def model_of(folder, which='last'):
+    return load_checkpoint(folder.checkpoint(which))[0]
+
+
+def assert_same(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return ModelFolder(tmp_path / 'model')
+
+
+@pytest.fixture(scope='module')
+def taught(tmp_path_factory):
+    folder = ModelFolder(tmp_path_factory.mktemp('taught') / 'model')
+    seen = []
+    reason, _ = train(folder, plan_for(), seen.append)
+    return folder, reason, seen
+
+
+def blinded(*_):
+    raise AssertionError('something was drawn')
+
+
+@both
+def test_the_teacher_sees_no_camera_and_none_is_drawn(monkeypatch, setup):
+    monkeypatch.setattr(Simulator, 'images', blinded)
+    monkeypatch.setattr(Simulator, 'scans', blinded)
+    teacher = teacher_for(plan_for(**setup))
+    assert list(teacher.env.observation_space.spaces) == ['privileged']
+    teacher.learn(Meter(), quiet())
+    assert teacher.model.num_timesteps == teacher.rollout_steps == 1024
+    assert not teacher.is_ready(in_a_hurry=True)
+    teacher.close()
+
+
+@both
+def test_what_the_teacher_does_depends_on_the_truth_alone(setup):
+    plan = plan_for(**setup)
+    teacher = teacher_for(plan)
+    batch = build_batch(plan.setup, cars=4, seed=1)
+    batch.reset()
+    seen = batch.observe(np.ones(4, dtype=np.bool_))
+    acted = teacher.act(seen)
+    assert np.array_equal(acted, teacher.act({'privileged': seen['privileged']}))
+    truth = {'privileged': torch.from_numpy(seen['privileged'])}
+    most_likely = teacher.policy.get_distribution(truth).get_actions(deterministic=True)
+    assert np.array_equal(acted, np.clip(most_likely.detach().numpy(), -1, 2))
+    assert batch.action_space.contains(acted[0])
+    assert all(batch.action_space.contains(one) for one in teacher.explore(seen))
+    batch.close(), teacher.close()
+
+
+def test_the_teacher_is_paid_as_the_run_says():
+    own = PPOHyperparameters(gamma=0.9, gae_lambda=0.8, ent_coef=0.02, learning_rate=1e-5,
+                             n_envs=2, n_steps=32, batch_size=64)
+    settings = teacher_settings(own)
+    assert (settings.gamma, settings.gae_lambda, settings.ent_coef) == (0.9, 0.8, 0.02)
+    assert settings.learning_rate == FAST.ppo['learning_rate']
+    assert settings.rollout_steps == FAST.ppo['n_envs'] * FAST.ppo['n_steps']
+
+
+def test_two_clean_examinations_on_end_make_a_teacher(monkeypatch):
+    teacher = teacher_for(plan_for())
+    paces = iter([None, -20.0, -19.9, -19.8, -15.0, -14.9])
+    monkeypatch.setattr(teacher, '_examine', lambda: next(paces))
+
+    def ready(steps, in_a_hurry):
+        teacher.model.num_timesteps = steps
+        return teacher.is_ready(in_a_hurry=in_a_hurry)
+    assert not ready(1000, True)
+    assert not ready(1999, True), 'not due'
+    assert not ready(2000, True), 'clean once'
+    assert ready(4000, True)
+    assert ready(8000, False), 'hardly faster than before'
+    assert not ready(16_000, False), 'much faster than before'
+    assert ready(32_000, False)
+    teacher.close()
+
+
+def frames(values):
+    """Pictures of one brightness each."""
+    camera = np.broadcast_to(np.asarray(values, np.uint8)[:, None, None, None],
+                             (len(values), 1, 120, 160))
+    return {'camera': camera, 'privileged': np.zeros((len(values), 22), np.float32)}
+
+
+def test_lessons_keep_to_their_memory_and_each_label_stays_with_its_frame():
+    space = spaces.Dict({'camera': spaces.Box(0, 255, (1, 120, 160), np.uint8)})
+    lessons = Lessons(space, 1, np.random.default_rng(0))
+    assert lessons.capacity == 2**20 // (120 * 160) == 54
+    for begin in range(0, 200, 20):
+        values = np.arange(begin, begin + 20)
+        lessons.add(frames(values), values)
+    assert lessons.size == 54
+    kept = []
+    for seen, labels in lessons.batches(108, 18):
+        assert seen['camera'].shape == (18, 1, 120, 160)
+        assert torch.equal(seen['camera'][:, 0, 60, 80], labels.to(torch.uint8))
+        kept += labels.tolist()
+    assert len(kept) == 108 and sorted(kept[:54]) == sorted(kept[54:])
+    assert max(kept) >= 180 and min(kept) < 100, 'new ones came, old ones stayed'
+
+
+def test_few_lessons_are_learnt_from_as_well():
+    space = spaces.Dict({'camera': spaces.Box(0, 255, (1, 120, 160), np.uint8)})
+    lessons = Lessons(space, 1, np.random.default_rng(0))
+    lessons.add(frames([1, 2, 3]), np.arange(3))
+    assert [len(labels) for _, labels in lessons.batches(9, 4)] == [4, 4]
+
+
+@both
+def test_a_student_learns_what_it_is_shown(setup):
+    plan = plan_for(**setup)
+    env = RaceVecEnv(build_batch(plan.setup, cars=4, seed=1))
+    model = build_model(PPO, 'FAST', env, seed=1)
+    student = Student(model.policy, Distillation(batch_size=32))
+    critic = {name: value.clone() for name, value in
+              model.policy.mlp_extractor.critic.state_dict().items()}
+    lessons = Lessons(env.observation_space, 1, np.random.default_rng(0))
+    seen = env.reset()
+    labels = (np.array([0, 1, 2, 1]) if env.action_space.shape == () else
+              np.array([[0.5, -0.5], [-0.2, 1.0], [0.0, 0.3], [1.0, 1.0]], np.float32))
+    for _ in range(8):
+        lessons.add(seen, labels)
+    first, *_, last = [student.learn(lessons, 320) for _ in range(30)]
+    assert last < 0.1 * first
+    assert np.allclose(student.act(seen), labels, atol=0.2)
+    assert np.array_equal(student.act(seen), deterministic_policy(model)(seen))
+    assert_same(model.policy.mlp_extractor.critic.state_dict(), critic)
+    env.close()
+
+
+@both
+def test_labels_are_the_teachers(monkeypatch, setup):
+    plan = plan_for(**setup)
+    env = RaceVecEnv(build_batch(plan.setup, cars=4, seed=1))
+    model, teacher = build_model(PPO, 'FAST', env, seed=1), teacher_for(plan)
+    model.set_logger(quiet())
+    route, given, driven = TaughtRoute(model, env, plan, Meter(), teacher), [], []
+    monkeypatch.setattr(Lessons, 'add', lambda _, seen, labels: given.append((seen, labels)))
+    monkeypatch.setattr(Student, 'learn', lambda *_: 0.0)
+    monkeypatch.setattr(Lessons, 'size', property(lambda _: len(given), lambda *_: None),
+                        raising=False)
+    step = env.step
+    monkeypatch.setattr(env, 'step', lambda actions: driven.append(actions) or step(actions))
+    route.learn()
+    assert (route.phase, given) == (STUDENT, [])
+    for _ in range(2):
+        route.learn()
+    assert len(given) == 2 * PPO.n_steps
+    assert all(np.array_equal(labels, teacher.act(seen)) for seen, labels in given)
+    student = deterministic_policy(model)
+    by_student = [np.array_equal(actions, student(seen))
+                  for (seen, _), actions in zip(given, driven, strict=True)]
+    if not setup:  # of three discrete actions, both may choose the same
+        assert not any(by_student[:PPO.n_steps])
+    assert all(by_student[PPO.n_steps:])
+    route.close(), env.close()
+
+
+def test_the_run_goes_from_teacher_to_student(taught):
+    folder, reason, seen = taught
+    assert reason is StopReason.STEPS
+    assert [standing.phase for standing in seen] == [STUDENT] * 5
+    assert [standing.steps for standing in seen] == [1024, 1152, 1280, 1408, 1536]
+    assert seen[0].evaluation is None, 'the model has not learnt anything yet'
+    assert seen[-1].evaluation is not None
+    assert folder.run['method'] == 'distill'
+    assert folder.metadata.training_algorithm.value == 'clipped_ppo'
+
+
+def test_a_taught_model_is_a_model_like_any_other(taught):
+    folder, _, seen = taught
+    model = model_of(folder)
+    assert model._n_updates > 0
+    assert model.num_timesteps == folder.progress['steps'] == seen[-1].steps
+    shown = evaluate(folder.policy('best'), folder.setup, SHORT).as_dict()
+    assert {key: folder.progress['best'][key] for key in shown} == shown
+
+
+def test_the_car_acts_as_the_taught_model_does(taught):
+    folder, *_ = taught
+    setup, model = folder.setup, model_of(folder)
+    loaded = LoadedPolicy(make_bundle(model, Origin.of(folder)), setup.car)
+    batch = build_batch(setup, cars=4, seed=9)
+    batch.reset()
+    seen, images = batch.observe(np.ones(4, dtype=np.bool_)), batch.simulator.images()
+    expected = setup.actions.decode(deterministic_policy(model)(seen))
+    for image, (steering_rad, speed_mps) in zip(images, expected, strict=True):
+        command = loaded.act(image[0], None, True)
+        assert (command.steering_rad, command.speed_mps) == pytest.approx(
+            (steering_rad, speed_mps), abs=1e-5)
+    batch.close()
+
+
+def test_the_critic_and_the_exploration_are_the_teachers(folder):
+    plan = plan_for(1100)
+    train(folder, plan, watch)
+    teacher = teacher_for(plan)
+    teacher.learn(Meter(), quiet())
+    policy = model_of(folder).policy
+    assert_same(policy.mlp_extractor.critic.state_dict(),
+                teacher.policy.latents.critic.state_dict())
+    assert_same(policy.value_net.state_dict(), teacher.policy.value_net.state_dict())
+    assert torch.equal(policy.log_std, teacher.policy.log_std)
+    teacher.close()
+
+
+def test_a_taught_model_is_resumed_by_trial(folder):
+    train(folder, plan_for(1100), watch)
+    before, seen = model_of(folder), []
+    train(folder, plan_for(1200), seen.append, resume=True)
+    after = model_of(folder)
+    assert {standing.phase for standing in seen} == {None}
+    assert after.num_timesteps == before.num_timesteps + PPO.rollout_steps
+    assert after._n_updates == before._n_updates + PPO.n_epochs
+    critic = after.policy.mlp_extractor.critic.state_dict()
+    assert not torch.equal(critic['1.weight'],
+                           before.policy.mlp_extractor.critic.state_dict()['1.weight'])
+
+
+@both
+def test_a_seed_decides_everything(tmp_path, setup):
+    named = [('one', 3), ('again', 3), ('other', 4)]
+    folders = [ModelFolder(tmp_path / name) for name, _ in named]
+    for folder, (_, seed) in zip(folders, named, strict=True):
+        train(folder, plan_for(1200, seed, **setup), watch)
+    one, again, other = (model_of(folder).policy.state_dict() for folder in folders)
+    assert_same(one, again)
+    assert not torch.equal(one['action_net.weight'], other['action_net.weight'])
+    assert folders[0].progress == folders[1].progress
+
+
+FAILING = """calls = {'count': 0}
+
+
+def reward_function(params):
+    calls['count'] += 1
+    return None if calls['count'] > LIMIT else 1.0
+"""
+
+
+def failing_after(tmp_path, calls):
+    """Every car has its own count, and the teacher's are not the model's."""
+    path = tmp_path / 'reward.py'
+    path.write_text(FAILING.replace('LIMIT', str(calls)))
+    return plan_for(reward=str(path))
+
+
+def test_a_reward_that_fails_the_teacher_leaves_the_name_free(folder, tmp_path):
+    with pytest.raises(RewardError, match=r'reward\.py: reward_function returned None'):
+        train(folder, failing_after(tmp_path, 40), watch)
+    assert not folder.path.exists()
+
+
+def test_a_reward_that_fails_the_student_keeps_what_was_learnt(folder, tmp_path):
+    seen = []
+    with pytest.raises(RewardError, match=r'reward\.py: reward_function returned None'):
+        train(folder, failing_after(tmp_path, 70), seen.append)
+    assert [standing.steps for standing in seen] == [1024, 1152, 1280]
+    assert model_of(folder).num_timesteps == 1280
+    assert evaluate(folder.policy('last'), folder.setup, SHORT).runs
+
+
+@pytest.mark.parametrize('phase', [TEACHER, STUDENT])
+def test_ctrl_c_in_either_phase_saves_and_can_be_resumed(folder, phase):
+    def interrupt(standing):
+        if standing.phase == phase and (phase == TEACHER or standing.evaluation):
+            os.kill(os.getpid(), signal.SIGINT)
+    plan = plan_for(10_000)
+    assert train(folder, plan, interrupt)[0] is StopReason.INTERRUPTED
+    assert folder.progress['steps'] == model_of(folder).num_timesteps > 0
+    seen = []
+    more = folder.progress['steps'] + 1
+    train(folder, plan_for(more), seen.append, resume=True)
+    # Nothing was learnt from the teacher yet, so one is needed again.
+    assert seen[0].phase == (STUDENT if phase == TEACHER else None)
+
+
+def test_only_ppo_has_a_teacher():
+    with pytest.raises(ConfigError, match=r'distillation is given with settings of SAC; allowed'):
+        TrainingPlan(setup=RaceSetup(), hyperparameters=SACHyperparameters(), limits=Limits(),
+                     distillation=Distillation())
+
+
+@pytest.mark.parametrize('wrong', [{'learning_rate': 0.0}, {'samples': 0.0}, {'memory_mib': 0},
+                                   {'batch_size': 1}])
+def test_settings_are_checked(wrong):
+    with pytest.raises(ConfigError, match=r'Distillation\..* allowed: '):
+        Distillation(**wrong)
+
+
+SHALLOW = 'DEEP_CONVOLUTIONAL_NETWORK_SHALLOW'
+
+
+@pytest.mark.parametrize(('name', 'algorithm', 'network', 'method'), [
+    ('auto', None, 'FAST', Method.PPO), ('auto', 'ppo', 'FAST', Method.PPO),
+    ('auto', None, SHALLOW, Method.DISTILL), ('auto', 'clipped_ppo', SHALLOW, Method.DISTILL),
+    ('auto', 'sac', SHALLOW, Method.SAC), ('sac', None, 'FAST', Method.SAC),
+    ('distill', 'ppo', 'FAST', Method.DISTILL), ('ppo', None, SHALLOW, Method.PPO),
+])
+def test_auto_goes_by_algorithm_and_network(name, algorithm, network, method):
+    assert find_method(name, algorithm, network) is method
+
+
+@pytest.mark.parametrize(('name', 'algorithm', 'allowed'), [
+    ('ppo', 'sac', 'auto, sac'), ('distill', 'sac', 'auto, sac'),
+    ('sac', 'ppo', 'auto, ppo, distill'),
+])
+def test_a_method_agrees_with_the_algorithm(name, algorithm, allowed):
+    with pytest.raises(ConfigError, match=rf'--method is {name}, but the algorithm is '
+                                          rf'{algorithm}; allowed with that: {allowed}; leave'):
+        find_method(name, algorithm, 'FAST')
+
+
+@pytest.mark.parametrize(('name', 'algorithm', 'message'), [
+    ('distil', None, "unknown method 'distil'; did you mean distill"),
+    ('auto', 'pppo', "unknown algorithm 'pppo'; did you mean .*ppo"),
+])
+def test_unknown_methods_and_algorithms_are_refused(name, algorithm, message):
+    with pytest.raises(UnknownNameError, match=message):
+        find_method(name, algorithm, 'FAST')
