@@ -11,6 +11,7 @@ import typer
 
 from racer_rl.cli.durations import parse_duration
 from racer_rl.envs.build import RaceSetup
+from racer_rl.evaluation.laps import EvaluationPlan
 from racer_rl.evaluation.suite import SuitePlan
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.distillation import Distillation
@@ -32,6 +33,9 @@ TAUGHT_NOTE: Final = (
     'the model learns from a teacher, which has the settings of FAST for its size: learning_rate, '
     'batch_size and num_epochs count once training is resumed. --method ppo has them count now.')
 
+MANY_COURSES: Final = 8
+"""More of them are judged by fewer laps each."""
+
 
 def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: bool,
                 until_robust: float | None, early_stop: bool) -> Limits:
@@ -48,6 +52,12 @@ def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: boo
         until_robust=until_robust,
         early=early_stop and not until_laps,
     )
+
+
+def _evaluation(setup: RaceSetup) -> EvaluationPlan:
+    """Twelve laps of each course; of many courses, two each."""
+    many = len(setup.tracks) * (2 if setup.direction == 'both' else 1) > MANY_COURSES
+    return EvaluationPlan(laps=1, starts=2) if many else EvaluationPlan()
 
 
 def _held_out(limits: Limits) -> SuitePlan | None:
@@ -95,7 +105,8 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
     setup = replace(setup, stack=settings.stack_size)
     setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
     return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
-                        held_out=_held_out(limits), distillation=_distillation(chosen))
+                        evaluation=_evaluation(setup), held_out=_held_out(limits),
+                        distillation=_distillation(chosen))
 
 
 def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
@@ -105,7 +116,8 @@ def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     settings = spec_from_dict(kind, run['hyperparameters'])
     return TrainingPlan(
         setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed'],
-        held_out=_held_out(limits), distillation=_distillation(run.get('method')),
+        evaluation=_evaluation(folder.setup), held_out=_held_out(limits),
+        distillation=_distillation(run.get('method')),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,6 +269,15 @@ def _run(simulator: Simulator, car: int, start: float, laps: list[Lap]) -> Run:
         time_s=float(race['time_s']),
         laps=tuple(lap for lap in laps if lap.car == car),
     )
+
+
+JUDGED_TRACKS: Final = 6
+"""Of those that a model was trained on: a pool of practice tracks tells no more than these."""
+
+
+def few_tracks(setup: RaceSetup) -> RaceSetup:
+    """The same on the first `JUDGED_TRACKS` of its tracks."""
+    return replace(setup, track=setup.tracks[:JUDGED_TRACKS])
 
 
 def with_course(

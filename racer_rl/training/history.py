@@ -15,20 +15,20 @@ from typing import Any, Final
 
 import numpy as np
 
-IMPROVEMENT: Final = 0.01
-"""Of the held-out driving (0 to 1) that counts as better."""
+IMPROVEMENT: Final = 0.03
+"""Of the held-out driving (0 to 1) that counts as better: so few runs tell no less."""
+
+HELD_OUT_TOLERANCE: Final = 0.1
+"""How far below the best held-out driving a policy may be and still count by its pace."""
 
 PACE_IMPROVEMENT: Final = 0.005
-"""Share of a lap time that counts as faster, where held-out driving is as good as ever."""
+"""Share of a lap time that counts as faster."""
 
 PATIENCE: Final = 0.5
-"""How much further than to the best evaluation a run goes on without a better one, as a share of
-the steps until then; with `LEAST_PATIENCE_STEPS` in addition, because the first laps come late."""
+"""How much further than to its last improvement a run goes on, as a share of the steps until then;
+with `LEAST_PATIENCE_STEPS` in addition, because the first laps come late."""
 
 LEAST_PATIENCE_STEPS: Final = 15_000
-
-DECLINE: Final = 0.05
-"""How far held-out driving may fall below its best before it has become worse."""
 
 RECENT: Final = 3
 """Evaluations whose median counts: one may be unlucky."""
@@ -61,16 +61,6 @@ class Row:
     held_out: float | None
     mean_lap_s: float | None
 
-    def is_better_than(self, other: Row) -> bool:
-        """By held-out driving, then by pace."""
-        ours, theirs = self.held_out or 0.0, other.held_out or 0.0
-        if ours > theirs + IMPROVEMENT:
-            return True
-        if ours < theirs - IMPROVEMENT or self.mean_lap_s is None:
-            return False
-        return (other.mean_lap_s is None
-                or self.mean_lap_s < (1.0 - PACE_IMPROVEMENT) * other.mean_lap_s)
-
 
 class History:
     """All evaluations of a run, resumed sessions included."""
@@ -88,27 +78,39 @@ class History:
         return [asdict(row) for row in self.rows]
 
     @property
-    def best(self) -> Row | None:
-        """The first that none after it has bettered; None before the first."""
-        best: Row | None = None
+    def most_held_out(self) -> float | None:
+        """The best driving elsewhere of all evaluations; None if it was never asked."""
+        return max((row.held_out for row in self.rows if row.held_out is not None), default=None)
+
+    @property
+    def improved_at(self) -> int:
+        """Steps of the last evaluation that was better elsewhere, or faster and about as good."""
+        steps, most, reached, fastest_s = 0, -np.inf, -np.inf, np.inf
         for row in self.rows:
-            if best is None or row.is_better_than(best):
-                best = row
-        return best
+            held = row.held_out or 0.0
+            lap_s = np.inf if row.mean_lap_s is None else row.mean_lap_s
+            faster = (lap_s < (1.0 - PACE_IMPROVEMENT) * fastest_s
+                      and held >= most - HELD_OUT_TOLERANCE)
+            better = held > reached + IMPROVEMENT
+            if better or faster:
+                steps = row.steps
+            # Small steps add up: what counts is the gain since the last one that counted.
+            most, reached = max(most, held), held if better else reached
+            fastest_s = lap_s if faster else fastest_s
+        return steps
 
     @property
     def verdict(self) -> Verdict:
         """Whether to go on, by what was held out; without that, always."""
-        best = self.best
-        if best is None or best.held_out is None:
+        most = self.most_held_out
+        if most is None or len(self.rows) < 2 * RECENT:
+            return Verdict.GO_ON
+        if self.rows[-1].steps < (1.0 + PATIENCE) * self.improved_at + LEAST_PATIENCE_STEPS:
             return Verdict.GO_ON
         recent = self.rows[-RECENT:]
-        waited = self.rows[-1].steps >= (1.0 + PATIENCE) * best.steps + LEAST_PATIENCE_STEPS
-        if not waited or len(self.rows) < 2 * RECENT:
-            return Verdict.GO_ON
         now = float(np.median([row.held_out or 0.0 for row in recent]))
-        rising = _mean_reward(recent) >= _mean_reward([best])
-        if now < best.held_out - DECLINE and rising:
+        then = next(row for row in self.rows if row.held_out == most)
+        if now < most - HELD_OUT_TOLERANCE and _mean_reward(recent) >= _mean_reward([then]):
             return Verdict.OVERTRAINED
         return Verdict.PLATEAU
 

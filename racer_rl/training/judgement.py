@@ -9,16 +9,79 @@ conditions and on tracks that it was not trained for.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from racer_rl.evaluation.laps import Evaluation, Policy, evaluate
+from racer_rl.evaluation.laps import Evaluation, Policy, evaluate, few_tracks
 from racer_rl.evaluation.suite import SuiteResult, run_suite
+from racer_rl.training.history import HELD_OUT_TOLERANCE
 from racer_rl.training.plan import TrainingPlan
 from racer_sim.simulator import Simulator
 
-HELD_OUT_STEP: Final = 0.05
-"""Held-out driving that differs by less is as good: so few runs tell no more."""
+DRIVES_AT_HOME: Final = 0.5
+"""Share of its own distance from which a policy is asked to drive elsewhere: before, it takes long
+to learn nothing."""
+
+
+class Merit(NamedTuple):
+    """What policies are compared by, in this order.
+
+    Attributes:
+        reliability: Clean laps of the evaluation, and its completion.
+        confirmed: The same of the laps that confirm it; zeros without them.
+        held_out: How well it drives elsewhere, 0 to 1; None if not asked.
+        pace: Less the mean lap time, seconds.
+    """
+
+    reliability: tuple[float, float]
+    confirmed: tuple[float, float]
+    held_out: float | None
+    pace: float
+
+
+class Podium:
+    """The best so far. A faster policy wins only if it drives elsewhere about as well as any.
+
+    Attributes:
+        best: Merit of the best; None before the first.
+        most_held_out: Of all policies that were judged.
+    """
+
+    def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
+        """Begin, or go on from `as_plain`."""
+        kept = kept or {}
+        self.best = _merit_of(kept['best']) if kept.get('best') else None
+        self.most_held_out: float | None = kept.get('most_held_out')
+
+    def as_plain(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {'best': None if self.best is None else list(self.best),
+                'most_held_out': self.most_held_out}
+
+    def would_take(self, merit: Merit) -> bool:
+        """Whether a policy is better than the best, or as good: ties take the newer."""
+        most = max(self.most_held_out or 0.0, merit.held_out or 0.0)
+        return self.best is None or _key(merit, most) >= _key(self.best, most)
+
+    def take(self, merit: Merit) -> bool:
+        """Note a policy; returns whether it is the best now."""
+        is_best = self.would_take(merit)
+        if merit.held_out is not None:
+            self.most_held_out = max(self.most_held_out or 0.0, merit.held_out)
+        if is_best:
+            self.best = merit
+        return is_best
+
+
+def _key(merit: Merit, most_held_out: float) -> tuple[float, ...]:
+    holds = (merit.held_out or 0.0) >= most_held_out - HELD_OUT_TOLERANCE
+    return (*merit.reliability, *merit.confirmed, holds, merit.pace)
+
+
+def _merit_of(plain: Sequence[Any]) -> Merit:
+    reliability, confirmed, held_out, pace = plain
+    return Merit(tuple(reliability), tuple(confirmed), held_out, pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +120,11 @@ class Judgement:
         return 0.5 * (self.elsewhere.score + self.elsewhere.completion)
 
     @property
-    def rank(self) -> tuple[float, ...]:
-        """Greater is better: clean laps, those that confirm them, driving elsewhere, then pace."""
+    def merit(self) -> Merit:
+        """What it is compared by."""
         assert self.evaluation is not None
         confirmed = self.confirmation.reliability if self.confirmation else (0.0, 0.0)
-        elsewhere = round((self.held_out or 0.0) / HELD_OUT_STEP)
-        return (*self.evaluation.reliability, *confirmed, elsewhere, self.evaluation.pace)
+        return Merit(self.evaluation.reliability, confirmed, self.held_out, self.evaluation.pace)
 
     @property
     def car_steps(self) -> int:
@@ -97,23 +159,26 @@ class Judgement:
 
 
 def judge(policy: Policy, plan: TrainingPlan, simulator: Simulator | None,
-          to_beat: tuple[float, ...] = (), *, blind: bool = False) -> Judgement:
+          could_be_best: Callable[[Merit], bool] = lambda merit: True, *,
+          blind: bool = False) -> Judgement:
     """Evaluate a policy that trains, and confirm it where that could change anything.
 
     Args:
         policy: To judge.
         plan: What it has to drive.
         simulator: Where, instead of embedded ones made for it.
-        to_beat: Rank of the best before; a policy that could not reach it even if all confirmed
-            it is not confirmed, which saves time.
+        could_be_best: Whether a merit would be the best; a policy that would not be even if all
+            its laps were confirmed is not confirmed, which saves time.
         blind: The policy reads only what is privileged; see `RaceBatch`.
     """
-    evaluation = evaluate(policy, plan.setup, plan.evaluation, simulator=simulator, blind=blind)
-    elsewhere = run_suite(policy, plan.setup, plan.held_out) if plan.held_out else None
-    wider = plan.confirmation
+    setup, wider = few_tracks(plan.setup), plan.confirmation
+    evaluation = evaluate(policy, setup, plan.evaluation, simulator=simulator, blind=blind)
+    elsewhere = None
+    if plan.held_out is not None and evaluation.completion >= DRIVES_AT_HOME:
+        elsewhere = run_suite(policy, setup, plan.held_out)
     judged = Judgement(evaluation, None, wider is None, elsewhere)
     if wider is None or not evaluation.is_clean:
         return judged
-    if (*evaluation.reliability, math.inf, 1.0, *judged.rank[4:]) < to_beat:
+    if not could_be_best(judged.merit._replace(confirmed=(math.inf, 1.0))):
         return judged
-    return replace(judged, confirmation=evaluate(policy, plan.setup, wider, blind=blind))
+    return replace(judged, confirmation=evaluate(policy, setup, wider, blind=blind))

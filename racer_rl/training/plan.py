@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from racer_rl.envs.build import RaceSetup
-from racer_rl.evaluation.laps import EvaluationPlan
+from racer_rl.evaluation.laps import EvaluationPlan, few_tracks
 from racer_rl.evaluation.suite import SuitePlan
 from racer_rl.training.distillation import Distillation
 from racer_rl.training.history import Verdict
@@ -156,6 +156,7 @@ class TrainingPlan:
         """
         if not self.confirmed:
             return None
-        courses = len(self.setup.tracks) * (2 if self.setup.direction == 'both' else 1)
+        setup = few_tracks(self.setup)
+        courses = len(setup.tracks) * (2 if setup.direction == 'both' else 1)
         starts = max(4 * self.evaluation.starts // courses, self.evaluation.starts + 1)
         return replace(self.evaluation, starts=starts, seed=self.evaluation.seed + 1)

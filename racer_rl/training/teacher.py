@@ -28,7 +28,7 @@ from racer_rl.reward.loading import RewardFile
 from racer_rl.reward.log import RewardLog
 from racer_rl.training.algorithms import RacerPPO
 from racer_rl.training.hyperparameters import PPOHyperparameters
-from racer_rl.training.judgement import judge
+from racer_rl.training.judgement import Podium, judge
 from racer_rl.training.networks import FAST
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.policies import AsymmetricPolicy, PrivilegedFeatures, SeparateLatents
@@ -128,7 +128,7 @@ class Teacher:
             policy_kwargs={'init_std': settings.init_std})
         self._discrete = isinstance(batch.action_space, spaces.Discrete)
         self._examine_at, self._passed_pace = 0, cast(float | None, None)
-        self._rank: tuple[float, ...] = ()
+        self._podium = Podium()
         self._weights = copy.deepcopy(self.policy.state_dict())
 
     @property
@@ -179,8 +179,8 @@ class Teacher:
             Less the mean lap time if every lap was clean, those of the confirmation included.
         """
         judged = judge(self.act, self._examination, None, blind=True)
-        if judged.rank >= self._rank:
-            self._rank, self._weights = judged.rank, copy.deepcopy(self.policy.state_dict())
+        if self._podium.take(judged.merit):
+            self._weights = copy.deepcopy(self.policy.state_dict())
         assert judged.evaluation is not None
         return judged.evaluation.pace if judged.drives_clean_laps else None
 

@@ -7,6 +7,7 @@ person's reward function leaves the last good model in place.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -27,7 +28,7 @@ from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.curve import draw_training
 from racer_rl.training.history import History, RewardWatch, Row, Verdict
 from racer_rl.training.interruption import interrupt_flag
-from racer_rl.training.judgement import Judgement, judge
+from racer_rl.training.judgement import Judgement, Podium, judge
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
 from racer_rl.training.routes import Route, TaughtRoute, TrialRoute
@@ -37,7 +38,7 @@ from racer_sim.simulator import Simulator
 from racer_vehicle.errors import ConfigError, RewardError
 
 EVALUATION_GROWTH: Final = 0.05
-EVALUATION_COST: Final = 0.1
+EVALUATION_COST: Final = 0.4
 """The next evaluation comes after a round, but no sooner than this share of all steps so far, and
 than this share of the steps that the last one took: those are several times cheaper than steps
 that are learnt from.
@@ -45,6 +46,9 @@ that are learnt from.
 Early it is what tells the moment to stop, late it would cost more than it tells. Counted in steps,
 not seconds, so that the same seed takes the same course on any machine.
 """
+
+HELD_OUT_COST: Final = 2.0
+"""The same where driving elsewhere is asked for, which takes many more."""
 
 CHECKPOINT_SHARE: Final = 0.05
 """The last checkpoint may take this share of the time; the best is worth any."""
@@ -94,8 +98,9 @@ class Training:
         self.history, self._reward_watch = History(), RewardWatch()
         self._evaluate_at = 0
         self._best: dict[str, Any] = {}
+        self._podium = Podium()
         if resume:
-            self._best = _best_of(folder)
+            self._best, self._podium = _best_of(folder)
             self.model, kept = load_checkpoint(folder.checkpoint('last'), self.env)
             self.model._last_obs = None
             batch.simulator.random.bit_generator.state = kept['simulator']
@@ -109,6 +114,7 @@ class Training:
         self._route = self._make_route()
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
+        self._decay = plan.hyperparameters.learning_rate_decay
 
     def _make_route(self) -> Route:
         """As planned; but a model that has learnt from its teacher goes on by trial."""
@@ -138,6 +144,7 @@ class Training:
             try:
                 while (reason := self._reason(bool(interrupted))) is None:
                     moved = self._route.moves_model
+                    self.model.rate_share = 1.0 - self._decay * self._spent
                     self._route.learn()
                     if moved and self.model.num_timesteps >= self._evaluate_at:
                         self._evaluate()
@@ -177,6 +184,14 @@ class Training:
             warning=self._reward_watch.warning,
             phase=self._route.phase,
         )
+
+    @property
+    def _spent(self) -> float:
+        """Share of the limit of steps or time that is used up, 0 to 1."""
+        limits, seconds = self.plan.limits, time.monotonic() - self._began_s
+        done = self.model.num_timesteps - self._began_steps
+        to_do = math.inf if limits.steps is None else limits.steps - self._began_steps
+        return min(max(seconds / limits.time_s, done / max(to_do, 1)), 1.0)
 
     def close(self) -> None:
         """End the processes of the reward function."""
@@ -223,17 +238,17 @@ class Training:
         with torch_threads(ACTING_THREADS):
             judged = self._judgement = judge(
                 deterministic_policy(self.model), self.plan, self._elsewhere,
-                to_beat=tuple(self._best.get('rank', ())))
+                self._podium.would_take)
         if self._elsewhere is not None:
             self.model._last_obs = None  # the learner's episodes gave way to the evaluation
-        self._evaluate_at = steps + int(max(EVALUATION_GROWTH * steps,
-                                            EVALUATION_COST * judged.car_steps))
+        cost = EVALUATION_COST if judged.elsewhere is None else HELD_OUT_COST
+        self._evaluate_at = steps + int(max(EVALUATION_GROWTH * steps, cost * judged.car_steps))
         self._note(judged)
         for name, value in judged.figures.items():
             self.model.logger.record(f'evaluation/{name}', value)
-        if judged.rank >= tuple(self._best.get('rank', ())):
+        if self._podium.take(judged.merit):
             self.best = judged.evaluation
-            self._best = {'steps': steps, 'rank': judged.rank, 'evaluation': judged.as_dict()}
+            self._best = {'steps': steps, 'evaluation': judged.as_dict()}
             self.save('best')
             if self._improved is not None:
                 self._improved(self.model)
@@ -253,6 +268,7 @@ class Training:
                 'simulator': simulator.random.bit_generator.state,
                 'episodes': self.meter.episodes,
                 'best': self._best,
+                'podium': self._podium.as_plain(),
                 'evaluate_at': self._evaluate_at,
                 'history': self.history.as_plain(),
             },
@@ -268,14 +284,16 @@ class Training:
             self._save_cost_s = self._saved_s - began_s
 
 
-def _best_of(folder: ModelFolder) -> dict[str, Any]:
-    """What the best checkpoint says of itself; empty before the first.
+def _best_of(folder: ModelFolder) -> tuple[dict[str, Any], Podium]:
+    """What the best checkpoint says of itself; nothing before the first.
 
     The last checkpoint may be older: a kill can fall between the two.
     """
     path = folder.checkpoint('best')
-    best: dict[str, Any] = load_checkpoint(path)[1]['best'] if path.is_file() else {}
-    return best
+    if not path.is_file():
+        return {}, Podium()
+    kept = load_checkpoint(path)[1]
+    return kept['best'], Podium(kept.get('podium'))
 
 
 def train(

@@ -1,14 +1,16 @@
 """Clean laps count once they are no luck, and the best is the most reliable, then the fastest."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from racer_rl.envs.build import RaceSetup
-from racer_rl.evaluation.laps import Evaluation, EvaluationPlan, Run
+from racer_rl.evaluation.laps import Evaluation, EvaluationPlan, Run, few_tracks
+from racer_rl.evaluation.suite import SuitePlan
 from racer_rl.training import judgement
 from racer_rl.training.hyperparameters import PPOHyperparameters
-from racer_rl.training.judgement import Judgement, judge
+from racer_rl.training.judgement import Judgement, Merit, Podium, judge
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_sim.rules import Lap, Status
 
@@ -75,30 +77,68 @@ def test_without_a_confirmation_its_word_is_taken(drive):
 def test_what_could_not_become_the_best_is_not_confirmed(drive):
     shown, starts = drive
     shown.update({2: clean, 8: clean})
-    best = judged().rank
-    shown[2] = lambda plan: clean(plan, lap_s=9.5)
-    assert judged(to_beat=best).confirmation is not None, 'more of its laps might be confirmed'
-    unconfirmed = Judgement(clean(NARROW), driven(WIDE, 1, completion=0.9)).rank
-    assert judged(to_beat=unconfirmed).drives_clean_laps
+    podium = Podium()
+    assert podium.take(judged(could_be_best=podium.would_take).merit)
     starts.clear()
+    shown[2] = lambda plan: clean(plan, lap_s=9.5)
+    slower = judged(could_be_best=podium.would_take)
+    assert slower.confirmation is not None, 'more of its laps might be confirmed'
     shown[2] = dirty
-    judged(to_beat=best)
+    starts.clear()
+    judged(could_be_best=podium.would_take)
     assert starts == [2]
 
 
-def test_rank_prefers_clean_laps_then_distance_then_confirmation_then_pace():
-    from_worst = [
-        Judgement(driven(NARROW, 0, completion=0.1)), Judgement(driven(NARROW, 0, completion=0.2)),
-        Judgement(driven(NARROW, 1, completion=0.1)), Judgement(driven(NARROW, 1, lap_s=9.0)),
-        Judgement(driven(NARROW, 1, lap_s=8.0)), Judgement(clean(NARROW, lap_s=7.0)),
-        Judgement(clean(NARROW, lap_s=7.0), dirty(WIDE, completion=0.3)),
-        Judgement(clean(NARROW, lap_s=7.0), dirty(WIDE, completion=0.9)),
-        Judgement(clean(NARROW, lap_s=9.0), clean(WIDE)),
-        Judgement(clean(NARROW, lap_s=8.0), clean(WIDE)),
-    ]
-    ranks = [one.rank for one in from_worst]
-    assert ranks == sorted(ranks)
-    assert len(set(ranks)) == len(ranks)
+def merit(clean=12.0, confirmed=48.0, held_out=None, lap_s=9.0):
+    return Merit((clean, clean / 12.0), (confirmed, confirmed / 48.0), held_out, -lap_s)
+
+
+def test_the_best_has_clean_laps_then_confirmed_ones_then_pace():
+    from_worst = [merit(0.0, 0.0), merit(3.0, 0.0), merit(12.0, 0.0, lap_s=7.0),
+                  merit(12.0, 30.0, lap_s=7.0), merit(), merit(lap_s=8.0)]
+    podium = Podium()
+    assert all(podium.take(one) for one in from_worst)
+    for one in from_worst[:-1]:
+        assert not podium.would_take(one)
+    assert podium.take(merit(lap_s=8.0)), 'ties take the newer'
+
+
+def test_a_faster_policy_wins_if_it_drives_elsewhere_about_as_well():
+    podium = Podium()
+    assert podium.take(merit(held_out=0.6))
+    assert podium.take(merit(held_out=0.55, lap_s=8.5))
+    assert not podium.take(merit(held_out=0.4, lap_s=7.0)), 'it has forgotten the rest'
+    assert podium.take(merit(held_out=0.9, lap_s=12.0)), 'the best so far now falls short'
+    assert not podium.take(merit(held_out=0.6, lap_s=8.0))
+    assert podium.most_held_out == 0.9
+
+
+def test_a_podium_goes_on_where_it_was():
+    podium = Podium()
+    podium.take(merit(held_out=0.7))
+    again = Podium(json.loads(json.dumps(podium.as_plain())))
+    assert (again.best, again.most_held_out) == (podium.best, 0.7)
+    assert Podium(None).would_take(merit(0.0, 0.0)) and Podium({}).best is None
+
+
+def test_a_policy_that_does_not_drive_at_home_is_not_asked_elsewhere(drive, monkeypatch):
+    shown, _ = drive
+    asked = []
+    monkeypatch.setattr(judgement, 'run_suite', lambda *_: asked.append(1))
+    plan = replace(PLAN, held_out=SuitePlan())
+    shown.update({2: lambda plan: dirty(plan, completion=0.2), 8: clean})
+    assert judged(plan).held_out is None and asked == []
+    shown[2] = dirty
+    judged(plan)
+    assert asked == [1]
+
+
+def test_a_pool_of_tracks_is_judged_on_a_few(drive):
+    shown, _ = drive
+    shown.update({2: clean, 8: clean, 3: clean})
+    many = replace(PLAN, setup=RaceSetup(track=tuple(f'practice-{n}' for n in range(30))))
+    assert few_tracks(many.setup).tracks == tuple(f'practice-{n}' for n in range(6))
+    assert many.confirmation.starts == 3
 
 
 def test_the_models_folder_tells_what_confirmed_it():
