@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from racer_rl.benchmarks.cost import Cost, Spread, Tell, run_python
+from racer_rl.training.acting import FEW_THREADS
 from racer_rl.training.networks import FAST, find_network
-from racer_rl.training.plan import AUTO, find_method
+from racer_rl.training.plan import AUTO, Method, find_method
 from racer_sim.track_files import save_npy
 from racer_sim.track_library import SHIPPED, find_track
 from racer_vehicle.spec import require_range
@@ -122,7 +123,7 @@ class TrainingBenchmark:
             RacerError: A run failed, or track or network do not exist.
         """
         track, network = find_track(self.track), find_network(self.network)
-        find_method(self.method, None, self.network)
+        method = find_method(self.method, None, self.network)
         with tempfile.TemporaryDirectory(prefix='racer-bench-') as folder:
             home = Path(folder)
             tell('training: one round to compile the kernels')
@@ -133,7 +134,7 @@ class TrainingBenchmark:
             track=track.name,
             length_m=round(track.length_m, 3),
             network=network.name,
-            threads=network.threads,
+            threads=FEW_THREADS if method is Method.DISTILL else network.threads,
             command=' '.join(('racer', *self._words(track.name, self.stop))),
             counted=COUNTED,
             cold_start=cold_start,

@@ -183,7 +183,7 @@ class ModelFolder:
         """
         import torch
 
-        from racer_rl.training.acting import ACTING_THREADS, deterministic_policy
+        from racer_rl.training.acting import FEW_THREADS, deterministic_policy
         from racer_rl.training.checkpoint import load_checkpoint
 
         path = self.checkpoint(checkpoint)
@@ -192,7 +192,7 @@ class ModelFolder:
                 f'model {self.name!r} has no {checkpoint} checkpoint yet; '
                 f'train it: racer train --name {self.name} --resume.'
             )
-        torch.set_num_threads(ACTING_THREADS)
+        torch.set_num_threads(FEW_THREADS)
         return deterministic_policy(load_checkpoint(path)[0])
 
     def _write(self, name: str, text: str) -> None:

@@ -15,10 +15,13 @@ from racer_rl.envs.batch import Observation
 from racer_rl.evaluation.laps import Policy
 from racer_rl.training.policies import actor_module
 
-ACTING_THREADS: Final = 1
-"""Of torch, for whatever drives without learning. So few pictures at a time are not worth more:
-on two cores that others use as well, two threads took four times one's time (and twenty times at
-the worst), waiting for each other."""
+FEW_THREADS: Final = 1
+"""Of torch, for driving without learning, and for learning from a teacher.
+
+So few pictures at a time are not worth more: on two cores that others used as well, two threads
+took up to three times the CPU time of one, waiting for each other. With one, the result does not
+depend on how many cores there are, either.
+"""
 
 
 @contextmanager

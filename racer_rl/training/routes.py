@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from racer_rl.envs.batch import Observation
 from racer_rl.envs.vector import RaceVecEnv
-from racer_rl.training.acting import ACTING_THREADS, torch_threads
+from racer_rl.training.acting import FEW_THREADS, torch_threads
 from racer_rl.training.algorithms import RacerPPO
 from racer_rl.training.checkpoint import Model
 from racer_rl.training.distillation import Lessons, Student
 from racer_rl.training.hyperparameters import PPOHyperparameters
-from racer_rl.training.networks import find_network
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.standing import Meter
 from racer_rl.training.teacher import Teacher
@@ -106,7 +105,6 @@ class TaughtRoute:
         space = cast(spaces.Dict, env.observation_space)
         self._lessons = Lessons(space, self._settings.memory_mib,
                                 np.random.default_rng(plan.seed))
-        self._learning_threads = find_network(plan.setup.network).threads
         self.phase: str | None = TEACHER
         self._share = _Share(plan.limits)
 
@@ -117,7 +115,7 @@ class TaughtRoute:
 
     def learn(self) -> None:
         """See `Route`."""
-        with torch_threads(ACTING_THREADS):
+        with torch_threads(FEW_THREADS):
             if self.phase == TEACHER:
                 self._teacher_round()
             else:
@@ -145,8 +143,7 @@ class TaughtRoute:
             self._lessons.add(seen, self._teacher.act(seen))
             self._step(self._teacher.explore(seen) if first else self._student.act(seen))
         samples = round(self._settings.samples * new)
-        with torch_threads(self._learning_threads):
-            loss = self._student.learn(self._lessons, samples)
+        loss = self._student.learn(self._lessons, samples)
         self._model.num_timesteps += new
         self._model._n_updates += max(1, samples // self._lessons.size)
         self._record(loss)

@@ -22,7 +22,7 @@ from racer_rl.evaluation.laps import Evaluation
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
-from racer_rl.training.acting import ACTING_THREADS, deterministic_policy, torch_threads
+from racer_rl.training.acting import FEW_THREADS, deterministic_policy, torch_threads
 from racer_rl.training.algorithms import RacerPPO, build_model
 from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.curve import draw_training
@@ -235,7 +235,7 @@ class Training:
     def _evaluate(self) -> None:
         """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
         steps = self.model.num_timesteps
-        with torch_threads(ACTING_THREADS):
+        with torch_threads(FEW_THREADS):
             judged = self._judgement = judge(
                 deterministic_policy(self.model), self.plan, self._elsewhere,
                 self._podium.would_take)
