@@ -23,10 +23,11 @@ from racer_rl.evaluation.laps import (
     Policy,
     Run,
     evaluate,
+    few_tracks,
     with_course,
 )
 from racer_rl.evaluation.racing_line import Trajectory, picture_format, plot_racing_line
-from racer_rl.store.models import open_model
+from racer_rl.store.models import ModelFolder, open_model
 from racer_sim.simulator import Simulator
 
 evaluate_app = typer.Typer(add_completion=False)
@@ -65,7 +66,8 @@ def evaluate_model(
     if suite == 'robust':
         show_suite(folder, checkpoint, seed, as_json=as_json)
         return
-    setup = with_course(folder.setup, track=track, direction=direction)
+    setup = with_course(_known(folder) if track is None else folder.setup, track=track,
+                        direction=direction)
     plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
     shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot, bound=bound)
     for path in (video, plot):
@@ -76,6 +78,15 @@ def evaluate_model(
         typer.echo(json.dumps(record, indent=2))
     else:
         print_result(shown)
+
+
+def _known(folder: ModelFolder) -> RaceSetup:
+    """What a model was trained on; of a pool of tracks a few."""
+    known, shown = folder.setup, few_tracks(folder.setup)
+    if len(shown.tracks) < len(known.tracks):
+        typer.echo(f'of {len(known.tracks)} tracks that it was trained on, {len(shown.tracks)}; '
+                   'name another with --track', err=True)
+    return shown
 
 
 def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Path | None,

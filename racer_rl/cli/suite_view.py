@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from racer_rl.evaluation.laps import few_tracks
 from racer_rl.evaluation.suite import Cell, SuitePlan, SuiteResult, run_suite
 from racer_rl.store.models import ModelFolder
 
@@ -30,7 +31,8 @@ def show_suite(folder: ModelFolder, checkpoint: str, seed: int, *, as_json: bool
         as_json: One JSON object instead of the table.
     """
     with Console(stderr=True).status('driving under all conditions'):
-        result = run_suite(folder.policy(checkpoint), folder.setup, SuitePlan(seed=seed))
+        result = run_suite(folder.policy(checkpoint), few_tracks(folder.setup),
+                           SuitePlan(seed=seed))
     if as_json:
         record = {'model': folder.name, 'checkpoint': checkpoint, **result.as_dict()}
         typer.echo(json.dumps(record, indent=2))

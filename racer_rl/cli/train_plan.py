@@ -18,7 +18,7 @@ from racer_rl.training.distillation import Distillation
 from racer_rl.training.goals import Goal
 from racer_rl.training.hyperparameters import ALGORITHMS, load_hyperparameters
 from racer_rl.training.networks import find_network
-from racer_rl.training.plan import Limits, Method, TrainingPlan, find_method
+from racer_rl.training.plan import AUTO, Limits, Method, TrainingPlan, find_method
 from racer_sim.practice import expand_pool
 from racer_sim.randomization import find_randomization
 from racer_sim.track_library import find_track, track_names
@@ -94,6 +94,8 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
         algorithm = given.training_algorithm.value
         setup = replace(setup, actions=given.action_space, sensors=given.sensors,
                         lidar=given.lidar, network=given.neural_network)
+    if method == AUTO and algorithm != Method.SAC:
+        method = goal.method
     chosen = find_method(method, algorithm, setup.network)
     settings, notes = load_hyperparameters(
         hyperparameters, chosen.algorithm, setup.network,

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from racer_rl.training.networks import FAST
+from racer_rl.training.plan import AUTO, Method
 from racer_vehicle.errors import UnknownNameError
 
 
@@ -26,6 +27,7 @@ class Goal:
         direction: Way round.
         randomization: Profile.
         max_speed_mps: Fastest action.
+        method: Of training, where none is chosen.
         time: How long, where no limit is given; None: until laps are clean, ten minutes at most.
         settings: Of PPO with `FAST`, over the network's recommended ones.
     """
@@ -36,6 +38,7 @@ class Goal:
     direction: str = 'forward'
     randomization: str = 'none'
     max_speed_mps: float = 2.0
+    method: str = AUTO
     time: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,7 +49,7 @@ class Goal:
 
 _MANY_CARS: Final = MappingProxyType({
     'n_envs': 64, 'n_steps': 32, 'batch_size': 512, 'learning_rate': 1e-3})
-"""Many cars at once learn more evenly from many tracks, and more steadily towards the limit."""
+"""Many cars at once learn more evenly from many tracks."""
 
 GOALS: Final[Mapping[str, Goal]] = MappingProxyType({goal.name: goal for goal in (
     Goal(name='finish', summary='clean laps of one track, as soon as possible'),
@@ -54,7 +57,7 @@ GOALS: Final[Mapping[str, Goal]] = MappingProxyType({goal.name: goal for goal in
          tracks=('practice:64',), direction='both', randomization='default', time='3m',
          settings=MappingProxyType({**_MANY_CARS, 'stack_size': 2})),
     Goal(name='race', summary='the fastest laps that are still clean', max_speed_mps=4.0,
-         time='5m',
+         method=Method.DISTILL, time='5m',
          settings=MappingProxyType({**_MANY_CARS, 'stack_size': 3, 'gamma': 0.98,
                                     'gae_lambda': 0.95, 'learning_rate_decay': 1.0})),
 )})

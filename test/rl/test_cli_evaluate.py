@@ -322,3 +322,15 @@ def test_the_suite_is_one_object_for_programs(model, short_suite, capsys):
     assert record['conditions'][0].keys() == {
         'condition', 'strength', 'clean_share', 'completion', 'mean_lap_s', 'runs'}
     assert json_of(capsys, '--suite', 'robust') == record
+
+
+def test_a_model_of_many_tracks_shows_a_few_of_them(model, capsys):
+    model.setup = RaceSetup(track=('oval', 'pebble', 'kidney', 'dogbone', 'boomerang', 'clover',
+                                   'needle'), actions=model.setup.actions)
+    assert run(['evaluate', 'alpha', '--laps', '1', '--starts', '1', '--no-bound']) == 0
+    out, err = capsys.readouterr()
+    assert 'of 7 tracks that it was trained on, 6; name another with --track' in err
+    assert 'clover' in out and 'needle' not in out
+    assert run(['evaluate', 'alpha', '--laps', '1', '--starts', '1', '--no-bound', '--track',
+                'needle']) == 0
+    assert 'trained on' not in capsys.readouterr().err

@@ -43,6 +43,9 @@ def test_generalise_is_many_tracks_both_ways_and_other_cars():
 
 def test_race_is_fast_and_ends_with_small_steps():
     made = plan('race', tracks=['kidney'])
+    assert made.distillation is not None, 'a teacher is the faster way to fast laps'
+    assert plan('race', tracks=['kidney'], method='ppo').distillation is None
+    assert plan('race', tracks=['kidney'], algorithm='sac').distillation is None
     assert made.setup.actions.speed_high_mps == 4.0
     assert made.hyperparameters.learning_rate_decay == 1.0
     assert made.setup.stack == made.hyperparameters.stack_size == 3
