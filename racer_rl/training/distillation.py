@@ -129,14 +129,17 @@ class Student:
         return actions
 
     def learn(self, lessons: Lessons, samples: int) -> float:
-        """Learn from so many frames.
+        """Learn from so many frames, by ever smaller steps, so that the last ones do not shake it.
 
         Returns:
             The mean loss: squared error of the outputs, or cross entropy of the classes.
         """
         self._policy.set_training_mode(True)
-        losses = []
-        for seen, labels in lessons.batches(samples, self._settings.batch_size):
+        settings = self._settings
+        losses: list[Tensor] = []
+        for seen, labels in lessons.batches(samples, settings.batch_size):
+            gone = len(losses) * settings.batch_size / samples
+            self._optimizer.param_groups[0]['lr'] = (1.0 - gone) * settings.learning_rate
             output = self._output(seen)
             loss = (functional.cross_entropy(output, labels) if self._discrete
                     else functional.mse_loss(output, labels))

@@ -36,6 +36,9 @@ from racer_rl.training.policies import AsymmetricPolicy, PrivilegedFeatures, Sep
 ACTOR_WIDTHS: Final = (64, 64)
 """Of the teacher's tanh layers; its critic is the model's, which takes it over."""
 
+FIRST_EXAMINATION: Final = 8_000
+"""Steps before which nobody asks; they take two seconds."""
+
 EXAMINATION_GROWTH: Final = 2.0
 """Steps until the next examination, as a multiple of those until this one."""
 
@@ -127,9 +130,10 @@ class Teacher:
             TeacherPolicy, self.env, **settings.algorithm_settings(), seed=plan.seed, device='cpu',
             policy_kwargs={'init_std': settings.init_std})
         self._discrete = isinstance(batch.action_space, spaces.Discrete)
-        self._examine_at, self._passed_pace = 0, cast(float | None, None)
+        self._examine_at, self._passed_pace = FIRST_EXAMINATION, cast(float | None, None)
         self._podium = Podium()
         self._weights = copy.deepcopy(self.policy.state_dict())
+        self._examined_steps = 0
 
     @property
     def policy(self) -> TeacherPolicy:
@@ -178,6 +182,7 @@ class Teacher:
         Returns:
             Less the mean lap time if every lap was clean, those of the confirmation included.
         """
+        self._examined_steps = self.model.num_timesteps
         judged = judge(self.act, self._examination, None, blind=True)
         if self._podium.take(judged.merit):
             self._weights = copy.deepcopy(self.policy.state_dict())
@@ -212,6 +217,8 @@ class Teacher:
 
         That is the critic, and how widely to explore.
         """
+        if self.model.num_timesteps > self._examined_steps:
+            self._examine()
         ours = self.policy
         ours.load_state_dict(self._weights)
         theirs = cast(SeparateLatents, policy.mlp_extractor)

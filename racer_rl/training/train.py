@@ -47,6 +47,9 @@ Early it is what tells the moment to stop, late it would cost more than it tells
 not seconds, so that the same seed takes the same course on any machine.
 """
 
+CONVOLUTION_COST: Final = 0.05
+"""The same for convolutions: there it is learning that costs time, more than driving does."""
+
 HELD_OUT_COST: Final = 2.0
 """The same where driving elsewhere is asked for, which takes many more."""
 
@@ -108,9 +111,11 @@ class Training:
             self._evaluate_at = kept['evaluate_at']
             self.history = History(kept.get('history', ()))
         else:
-            self.model = build_model(
-                plan.hyperparameters, plan.setup.network, self.env, plan.seed
-            )
+            # How many threads compute the first weights changes their last bits.
+            with torch_threads(FEW_THREADS):
+                self.model = build_model(
+                    plan.hyperparameters, plan.setup.network, self.env, plan.seed
+                )
         self._route = self._make_route()
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
@@ -232,6 +237,12 @@ class Training:
             clean_share=evaluation.clean_laps / evaluation.total_laps,
             held_out=judged.held_out, mean_lap_s=evaluation.mean_lap_s))
 
+    def _evaluation_cost(self, judged: Judgement) -> float:
+        if judged.elsewhere is not None:
+            return HELD_OUT_COST
+        network = find_network(self.plan.setup.network)
+        return CONVOLUTION_COST if network.convolutions else EVALUATION_COST
+
     def _evaluate(self) -> None:
         """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
         steps = self.model.num_timesteps
@@ -241,8 +252,8 @@ class Training:
                 self._podium.would_take)
         if self._elsewhere is not None:
             self.model._last_obs = None  # the learner's episodes gave way to the evaluation
-        cost = EVALUATION_COST if judged.elsewhere is None else HELD_OUT_COST
-        self._evaluate_at = steps + int(max(EVALUATION_GROWTH * steps, cost * judged.car_steps))
+        self._evaluate_at = steps + int(max(EVALUATION_GROWTH * steps,
+                                            self._evaluation_cost(judged) * judged.car_steps))
         self._note(judged)
         for name, value in judged.figures.items():
             self.model.logger.record(f'evaluation/{name}', value)
