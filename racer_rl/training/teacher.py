@@ -40,7 +40,9 @@ FIRST_EXAMINATION: Final = 8_000
 """Steps before which nobody asks; they take two seconds."""
 
 EXAMINATION_GROWTH: Final = 2.0
-"""Steps until the next examination, as a multiple of those until this one."""
+RETRY_GROWTH: Final = 1.25
+"""Steps until the next examination, as a multiple of those until this one: if it was passed, and
+if not."""
 
 PACE_IMPROVEMENT: Final = 0.02
 """Share of a lap time by which the teacher has to be faster than one examination ago, to go on
@@ -158,21 +160,23 @@ class Teacher:
     def is_ready(self, *, in_a_hurry: bool) -> bool:
         """Examine the learner when that is due, and tell whether it has learnt enough.
 
-        Enough is every lap clean in two examinations on end: a policy that has just begun to drive
-        clean laps is slow, and leaves no room for the errors of whoever learns from it. The second
-        costs a second of driving, and saves many of drawing.
+        Enough is one more examination, twice as far, after one in which every lap was clean: a
+        policy that has just begun to drive clean laps is slow, and leaves no room for the errors
+        of whoever learns from it. The steps between cost a second or two of driving, and save many
+        of drawing.
 
         Args:
-            in_a_hurry: Fast laps are not asked for; otherwise the two must be about as fast, too.
+            in_a_hurry: Fast laps are not asked for; otherwise both have to be clean, and about as
+                fast.
         """
         steps = self.model.num_timesteps
         if steps < self._examine_at:
             return False
-        self._examine_at = round(EXAMINATION_GROWTH * steps)
         before, now = self._passed_pace, self._examine()
         self._passed_pace = now
+        self._examine_at = round((RETRY_GROWTH if now is None else EXAMINATION_GROWTH) * steps)
         if before is None or now is None:
-            return False
+            return in_a_hurry and before is not None
         # Paces are less than zero: the larger, the faster.
         return in_a_hurry or now < (1.0 - PACE_IMPROVEMENT) * before
 

@@ -126,9 +126,9 @@ def test_the_teacher_is_paid_as_the_run_says():
     assert settings.rollout_steps == FAST.ppo['n_envs'] * FAST.ppo['n_steps']
 
 
-def test_two_clean_examinations_on_end_make_a_teacher(monkeypatch):
+def test_an_examination_after_a_clean_one_makes_a_teacher(monkeypatch):
     teacher = teacher_for(plan_for())
-    paces = iter([None, -20.0, -19.9, -19.8, -15.0])
+    paces = iter([None, -20.0, -19.9, -19.8, -15.0, None, -15.0, None])
     monkeypatch.setattr(teacher, '_examine', lambda: next(paces))
 
     def ready(steps, in_a_hurry):
@@ -136,11 +136,15 @@ def test_two_clean_examinations_on_end_make_a_teacher(monkeypatch):
         return teacher.is_ready(in_a_hurry=in_a_hurry)
     assert not ready(7_999, True), 'not due'
     assert not ready(8_000, True), 'not clean'
-    assert not ready(15_999, True), 'not due'
-    assert not ready(16_000, True), 'clean once'
-    assert ready(32_000, True)
-    assert ready(64_000, False), 'hardly faster than before'
-    assert not ready(128_000, False), 'much faster than before'
+    assert not ready(9_999, True), 'not due'
+    assert not ready(10_000, True), 'clean once'
+    assert not ready(19_999, True), 'not due'
+    assert ready(20_000, True)
+    assert ready(40_000, False), 'hardly faster than before'
+    assert not ready(80_000, False), 'much faster than before'
+    assert not ready(160_000, False), 'not clean'
+    assert not ready(200_000, True), 'clean once'
+    assert ready(400_000, True), 'not clean, but the one before was, and is kept'
     teacher.close()
 
 
