@@ -1,4 +1,4 @@
-"""What the simulator node may be told."""
+"""What the simulator node may be told, and whoever stands in for it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ IMAGES: Final = ('mono8', 'rgb8')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimSettings:
-    """Parameters of the simulator node, beside the car's."""
+class DrivenSettings:
+    """Parameters of every node that puts a simulator behind the `sim` topics."""
 
     namespaces: tuple[str, ...] = setting(('',), "a car in each, below the node's own")
     mode: str = setting('lockstep', 'a period per command, or by the clock', choices=MODES)
     factor: float = setting(1.0, 'simulated seconds per second in real time', low=0.01, high=100.0)
-    stamps: str = setting('simulated', "with /clock, or the system's time without it (real time "
-                          'at factor 1 only), as on a car', choices=STAMPS)
     track: str = setting('oval', 'name or file')
     direction: str = setting('forward', 'of travel', choices=('forward', 'reverse'))
     start_share: float = setting(0.0, 'of the lap, where the first car starts', low=0.0, high=1.0)
@@ -34,12 +32,6 @@ class SimSettings:
     image_age_max_s: float = setting(CONTROL_PERIOD_S, 'the most; drawn when a car is placed',
                                      low=0.0, high=CONTROL_PERIOD_S)
     seed: int = setting(0, 'of what is drawn', low=0, high=2**31 - 1)
-
-    def __post_init__(self) -> None:
-        require_settings(self)
-        if self.stamps == 'system' and (self.mode != 'realtime' or self.factor != 1.0):
-            raise ConfigError(f'stamps is system with mode {self.mode} and factor {self.factor:g};'
-                              ' allowed: system with realtime and 1, or simulated.')
 
     @property
     def world(self) -> DrivenWorldConfig:
@@ -54,3 +46,17 @@ class SimSettings:
         """When a period is driven."""
         cars = len(self.namespaces)
         return LockStep(cars) if self.mode == 'lockstep' else RealTime(cars, self.factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimSettings(DrivenSettings):
+    """Parameters of the simulator node, beside the car's."""
+
+    stamps: str = setting('simulated', "with /clock, or the system's time without it (real time "
+                          'at factor 1 only), as on a car', choices=STAMPS)
+
+    def __post_init__(self) -> None:
+        require_settings(self)
+        if self.stamps == 'system' and (self.mode != 'realtime' or self.factor != 1.0):
+            raise ConfigError(f'stamps is system with mode {self.mode} and factor {self.factor:g};'
+                              ' allowed: system with realtime and 1, or simulated.')
