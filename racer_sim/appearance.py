@@ -7,6 +7,7 @@ a smear and a scratch on the lens; blur; noise.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -37,14 +38,18 @@ NOISE_UNIT: Final = 32
 NOISE_LENGTH: Final = 1 << 17
 
 
+@cache
 def noise_table() -> NDArray[np.int16]:
     """Gaussian numbers that images take their noise from, each from another place: int16.
 
-    The same for every simulator; which part an image gets is drawn by the simulator's generator.
+    The same for every simulator, and read-only; which part an image gets is drawn by the
+    simulator's generator.
     """
     random = np.random.default_rng(0)
     values = NOISE_UNIT * random.standard_normal(NOISE_LENGTH)
-    return np.clip(np.rint(values), -127, 127).astype(np.int16)
+    table = np.clip(np.rint(values), -127, 127).astype(np.int16)
+    table.setflags(write=False)
+    return table
 
 
 @njit(cache=True)

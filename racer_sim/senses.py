@@ -53,7 +53,7 @@ class Senses:
         self._sides_m = np.array([half, -half]) if stereo else np.zeros(1)
         self._sky = self._shades(sky)
         self._skies = np.tile(self._sky, (cars, 1))
-        self._paint, self._noise = Paint(style, rgb=rgb), noise_table()
+        self._paint = Paint(style, rgb=rgb)
         self._tables = np.zeros((cars, len(self._sky), 256), dtype=np.uint8)
         self._angles_rad = np.array(car.lidar.angles_rad)
         views, camera = len(self._sides_m), car.camera
@@ -114,8 +114,8 @@ class Senses:
             random: Of the noise.
         """
         begins = random.integers(0, NOISE_LENGTH, len(cars))
-        finish(images, cars, conditions, self._tables, self._noise, begins, states, self._cameras,
-               self._sides_m)
+        finish(images, cars, conditions, self._tables, noise_table(), begins, states,
+               self._cameras, self._sides_m)
 
     def scans(self, states: Records, traffic: Traffic) -> NDArray[np.float32]:
         """What the lidars measure: float32 (N, rays), REP-117 values, a new array."""

@@ -64,6 +64,12 @@ class PrivilegedFeatures(BaseFeaturesExtractor):
         return observations['privileged']
 
 
+def truth_layers(observation_space: spaces.Dict, widths: Sequence[int]) -> nn.Sequential:
+    """Tanh layers of these widths on the ground truth."""
+    truth = PrivilegedFeatures(observation_space)
+    return nn.Sequential(truth, *create_mlp(truth.features_dim, -1, list(widths), nn.Tanh))
+
+
 class WholeObservation(BaseFeaturesExtractor):
     """Hands the observation on as it is, so that actor and critic each take their own part."""
 
@@ -79,15 +85,13 @@ class WholeObservation(BaseFeaturesExtractor):
 class SeparateLatents(nn.Module):
     """Actor and critic without a shared layer, in the shape that `ActorCriticPolicy` expects."""
 
-    def __init__(self, observation_space: spaces.Dict, network: str,
+    def __init__(self, observation_space: spaces.Dict, actor: nn.Module, actor_width: int,
                  critic_widths: Sequence[int]) -> None:
-        """Build the actor's network and the critic's tanh layers."""
+        """Take the actor's network, of so many features, and build the critic's tanh layers."""
         super().__init__()
-        self.actor = SensorFeatures(observation_space, network)
-        truth = PrivilegedFeatures(observation_space)
-        self.critic = nn.Sequential(
-            truth, *create_mlp(truth.features_dim, -1, list(critic_widths), nn.Tanh))
-        self.latent_dim_pi = self.actor.features_dim
+        self.actor = actor
+        self.critic = truth_layers(observation_space, critic_widths)
+        self.latent_dim_pi = actor_width
         self.latent_dim_vf = critic_widths[-1]
 
     def forward(self, observations: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -95,7 +99,7 @@ class SeparateLatents(nn.Module):
         return self.forward_actor(observations), self.forward_critic(observations)
 
     def forward_actor(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """float32, (batch, features); reads no privileged value."""
+        """float32, (batch, `latent_dim_pi`); an actor of sensors reads no privileged value."""
         return cast(Tensor, self.actor(observations))
 
     def forward_critic(self, observations: Mapping[str, Tensor]) -> Tensor:
@@ -136,7 +140,8 @@ class AsymmetricPolicy(ActorCriticPolicy):
 
     def _build_mlp_extractor(self) -> None:
         space = cast(spaces.Dict, self.observation_space)
-        latents = SeparateLatents(space, self._network, self._critic_widths)
+        actor = SensorFeatures(space, self._network)
+        latents = SeparateLatents(space, actor, actor.features_dim, self._critic_widths)
         self.mlp_extractor = latents  # type: ignore[assignment]
 
     def _build(self, lr_schedule: Schedule) -> None:
@@ -210,7 +215,8 @@ def actor_module(model: BaseAlgorithm) -> ActorModule:
     if isinstance(policy, AsymmetricPolicy):
         latents = cast(SeparateLatents, policy.mlp_extractor)
         squash: Squash = 'none' if isinstance(model.action_space, spaces.Discrete) else 'clip'
-        return ActorModule(latents.actor.torso, policy.action_net, squash)
+        sensors = cast(SensorFeatures, latents.actor)
+        return ActorModule(sensors.torso, policy.action_net, squash)
     if isinstance(policy, AsymmetricSACPolicy):
         sensors = cast(SensorFeatures, policy.actor.features_extractor)
         return ActorModule(sensors.torso, policy.actor.mu, 'tanh')

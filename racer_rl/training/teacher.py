@@ -8,7 +8,6 @@ learnt the model then learns from it (see `distillation`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -18,8 +17,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.torch_layers import create_mlp
-from torch import Tensor, nn
+from torch import Tensor
 
 from racer_rl.envs.batch import Observation
 from racer_rl.envs.build import build_batch
@@ -31,7 +29,7 @@ from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.judgement import Podium, judge
 from racer_rl.training.networks import FAST
 from racer_rl.training.plan import Limits, TrainingPlan
-from racer_rl.training.policies import AsymmetricPolicy, PrivilegedFeatures, SeparateLatents
+from racer_rl.training.policies import AsymmetricPolicy, SeparateLatents, truth_layers
 
 ACTOR_WIDTHS: Final = (64, 64)
 """Of the teacher's tanh layers; its critic is the model's, which takes it over."""
@@ -52,43 +50,19 @@ _SMALL: Final = ('learning_rate', 'n_envs', 'n_steps', 'batch_size', 'n_epochs')
 """Settings that belong to the size of a network: the teacher has those of `FAST`."""
 
 
-class PrivilegedLatents(nn.Module):
-    """Actor and critic without a shared layer, both on the ground truth alone."""
-
-    def __init__(self, observation_space: spaces.Dict, critic_widths: Sequence[int]) -> None:
-        """Build the tanh layers of both."""
-        super().__init__()
-        self.actor, self.critic = (
-            nn.Sequential(truth, *create_mlp(truth.features_dim, -1, list(widths), nn.Tanh))
-            for truth, widths in ((PrivilegedFeatures(observation_space), ACTOR_WIDTHS),
-                                  (PrivilegedFeatures(observation_space), critic_widths)))
-        self.latent_dim_pi, self.latent_dim_vf = ACTOR_WIDTHS[-1], critic_widths[-1]
-
-    def forward(self, observations: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Latents of the actor and of the critic."""
-        return self.forward_actor(observations), self.forward_critic(observations)
-
-    def forward_actor(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """float32, (batch, last of `ACTOR_WIDTHS`)."""
-        return cast(Tensor, self.actor(observations))
-
-    def forward_critic(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """float32, (batch, last of the critic's widths)."""
-        return cast(Tensor, self.critic(observations))
-
-
 class TeacherPolicy(AsymmetricPolicy):
     """As `AsymmetricPolicy`, but the actor reads what the critic reads."""
 
     def _build_mlp_extractor(self) -> None:
         space = cast(spaces.Dict, self.observation_space)
-        latents = PrivilegedLatents(space, self._critic_widths)
+        latents = SeparateLatents(space, truth_layers(space, ACTOR_WIDTHS), ACTOR_WIDTHS[-1],
+                                  self._critic_widths)
         self.mlp_extractor = latents  # type: ignore[assignment]
 
     @property
-    def latents(self) -> PrivilegedLatents:
+    def latents(self) -> SeparateLatents:
         """Its two networks."""
-        return cast(PrivilegedLatents, self.mlp_extractor)
+        return cast(SeparateLatents, self.mlp_extractor)
 
 
 def teacher_settings(own: PPOHyperparameters) -> PPOHyperparameters:
