@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from racer_rl.evaluation.laps import few_tracks
-from racer_rl.evaluation.suite import Cell, SuitePlan, SuiteResult, run_suite
+from racer_rl.evaluation.suite import STRENGTHS, Cell, SuitePlan, SuiteResult, run_suite
 from racer_rl.store.models import ModelFolder
 
-COLUMNS: Final = ('', 'mild', 'hard')
-"""Strengths, left to right."""
+COLUMNS: Final = {'': 'as is', **{strength: strength for strength in STRENGTHS}}
+"""Strength to heading, left to right."""
 
 GOOD: Final = 0.9
 FAIR: Final = 0.5
@@ -43,7 +43,7 @@ def show_suite(folder: ModelFolder, checkpoint: str, seed: int, *, as_json: bool
 def _print(result: SuiteResult) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column('condition', no_wrap=True)
-    for heading in ('as is', 'mild', 'hard'):
+    for heading in COLUMNS.values():
         table.add_column(heading, justify='right', no_wrap=True)
     rows: dict[str, dict[str, Cell]] = {}
     for cell in result.cells:

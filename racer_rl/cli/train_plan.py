@@ -56,7 +56,7 @@ def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: boo
 
 def _evaluation(setup: RaceSetup) -> EvaluationPlan:
     """Twelve laps of each course; of many courses, two each."""
-    many = len(setup.tracks) * (2 if setup.direction == 'both' else 1) > MANY_COURSES
+    many = setup.course_count > MANY_COURSES
     return EvaluationPlan(laps=1, starts=2) if many else EvaluationPlan()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,7 +12,7 @@ from racer_rl.reward.loading import RewardFile
 from racer_rl.reward.log import RewardLog
 from racer_rl.reward.paymaster import Paymaster
 from racer_rl.training.networks import FAST, find_network
-from racer_sim.courses import courses_of
+from racer_sim.courses import Course, courses_of
 from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import RaceRules
 from racer_sim.simulator import Simulator, SimulatorConfig
@@ -65,6 +66,11 @@ class RaceSetup:
         return (self.track,) if isinstance(self.track, str) else tuple(self.track)
 
     @property
+    def course_count(self) -> int:
+        """How many courses they are: each track in the wanted direction, or in both."""
+        return len(self.tracks) * (2 if self.direction == 'both' else 1)
+
+    @property
     def observation(self) -> ObservationSpec:
         """The codec that the training and the car share."""
         network = find_network(self.network)
@@ -83,7 +89,8 @@ class RaceSetup:
 
 
 def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules | None = None,
-                    randomization: tuple[Randomization, ...] | None = None) -> Simulator:
+                    randomization: tuple[Randomization, ...] | None = None,
+                    courses: Sequence[Course] | None = None) -> Simulator:
     """A simulator for a setup.
 
     Args:
@@ -92,6 +99,7 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
         seed: Of everything random.
         rules: Instead of the setup's.
         randomization: Instead of the setup's; car k draws from the k-th, in rotation.
+        courses: Instead of the setup's.
 
     Raises:
         ConfigError: A part of the setup is not usable.
@@ -100,7 +108,8 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
                              stereo=Sensor.STEREO_CAMERAS in setup.sensors,
                              image_age_s=setup.image_age_s, rules=rules or setup.rules,
                              randomization=randomization or (setup.randomization,))
-    courses = courses_of([find_track(name) for name in setup.tracks], setup.direction)
+    if courses is None:
+        courses = courses_of([find_track(name) for name in setup.tracks], setup.direction)
     return Simulator(courses, setup.car, config, seed)
 
 

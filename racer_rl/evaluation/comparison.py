@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from racer_rl.evaluation.laps import Evaluation, Run
+from racer_rl.evaluation.laps import Evaluation, Run, rounded
 from racer_sim.rules import Lap
 
 if TYPE_CHECKING:  # SciPy takes a second to import
@@ -60,11 +60,11 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """The evaluation's plain data, with bounds and ratios overall and of every run."""
         record = self.evaluation.as_dict()
-        runs = [{**line, 'lap_bound_s': _rounded(None if bound is None else bound.bound_s),
-                 'ratio': _rounded(mean_ratio([(run, bound)]))}
+        runs = [{**line, 'lap_bound_s': rounded(None if bound is None else bound.bound_s),
+                 'ratio': rounded(mean_ratio([(run, bound)]))}
                 for line, (run, bound) in zip(record.pop('runs'), self.runs, strict=True)]
-        return {**record, 'lap_bound_s': _rounded(self.lap_bound_s),
-                'ratio': _rounded(self.ratio), 'runs': runs}
+        return {**record, 'lap_bound_s': rounded(self.lap_bound_s),
+                'ratio': rounded(self.ratio), 'runs': runs}
 
 
 def flying_laps(run: Run) -> tuple[Lap, ...]:
@@ -84,7 +84,3 @@ def mean_ratio(runs: Iterable[tuple[Run, LapBound | None]]) -> float | None:
     flying = [(lap.time_s, bound) for run, bound in runs for lap in flying_laps(run)]
     ratios = [bound.ratio(time_s) for time_s, bound in flying if bound is not None]
     return float(np.mean(ratios)) if flying and len(ratios) == len(flying) else None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

@@ -117,6 +117,11 @@ class Evaluation:
         return self.clean_laps == self.total_laps
 
     @property
+    def clean_share(self) -> float:
+        """Clean laps over wanted ones, 0 to 1."""
+        return self.clean_laps / self.total_laps
+
+    @property
     def completion(self) -> float:
         """Mean share of the wanted distance that was driven, 0 to 1."""
         return float(np.mean([run.completion for run in self.runs]))
@@ -153,8 +158,8 @@ class Evaluation:
             'clean_laps': self.clean_laps,
             'total_laps': self.total_laps,
             'completion': round(self.completion, 6),
-            'mean_lap_s': _rounded(self.mean_lap_s),
-            'best_lap_s': _rounded(self.best_lap_s),
+            'mean_lap_s': rounded(self.mean_lap_s),
+            'best_lap_s': rounded(self.best_lap_s),
             'status_counts': dict(sorted(Counter(run.status.label for run in self.runs).items())),
             'starts': self.plan.starts,
             'resets': self.plan.resets,
@@ -167,8 +172,8 @@ class Evaluation:
                     'status': run.status.label,
                     'incidents': run.incidents,
                     'completion': round(run.completion, 6),
-                    'time_s': _rounded(run.time_s),
-                    'lap_times_s': [_rounded(lap.time_s) for lap in run.laps],
+                    'time_s': rounded(run.time_s),
+                    'lap_times_s': [rounded(lap.time_s) for lap in run.laps],
                     'lap_clean': [lap.clean for lap in run.laps],
                 }
                 for run in self.runs
@@ -199,7 +204,7 @@ def evaluate(
     Returns:
         The runs in order of course and start.
     """
-    courses = len(setup.tracks) * (2 if setup.direction == 'both' else 1)
+    courses = setup.course_count
     if simulator is None:
         simulator = build_simulator(
             setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules,
@@ -292,5 +297,6 @@ def with_course(
     return replace(setup, **changes)
 
 
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)
+def rounded(value: float | None) -> float | None:
+    """A figure for `as_dict`, to the sixth decimal; None stays None."""
+    return None if value is None else round(value, 6)

@@ -14,14 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from racer_rl.envs.build import RaceSetup
-from racer_rl.evaluation.laps import Policy, Run, drive_runs
+from racer_rl.envs.build import RaceSetup, build_simulator
+from racer_rl.evaluation.laps import (
+    Evaluation,
+    EvaluationPlan,
+    Policy,
+    drive_runs,
+    rounded,
+)
 from racer_sim.courses import Course, courses_of
 from racer_sim.randomization import DEFAULT, NONE, STRONG, Randomization
-from racer_sim.rules import RaceRules
-from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.track_library import find_track
-from racer_vehicle.observation import Sensor
 from racer_vehicle.spec import CONTROL_PERIOD_S, require_range
 
 STRENGTHS: Final = {'mild': DEFAULT, 'hard': STRONG}
@@ -79,46 +82,31 @@ class SuitePlan:
         require_range(self, starts=(1, 64), laps=(1, 100), lap_time_limit_s=(1.0, 3600.0),
                       tracks=(0, len(HELD_OUT_TRACKS)), seed=(0, 2**63 - 1))
 
+    @property
+    def evaluation(self) -> EvaluationPlan:
+        """What is driven of each field."""
+        return EvaluationPlan(laps=self.laps, starts=self.starts, seed=self.seed,
+                              lap_time_limit_s=self.lap_time_limit_s)
+
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One field of the matrix.
+class Cell(Evaluation):
+    """One field of the matrix: an evaluation under a condition.
 
     Attributes:
         condition: Which.
         strength: `mild`, `hard`, or empty where there is but one.
-        runs: What was driven.
-        laps: Wanted of each run.
     """
 
     condition: str
     strength: str
-    runs: tuple[Run, ...]
-    laps: int
-
-    @property
-    def clean_share(self) -> float:
-        """Clean laps over wanted ones, 0 to 1."""
-        clean = sum(lap.clean for run in self.runs for lap in run.laps)
-        return clean / (self.laps * len(self.runs))
-
-    @property
-    def completion(self) -> float:
-        """Mean share of the wanted distance, 0 to 1."""
-        return float(np.mean([run.completion for run in self.runs]))
-
-    @property
-    def mean_lap_s(self) -> float | None:
-        """Mean time of completed laps; None without one."""
-        times = [lap.time_s for run in self.runs for lap in run.laps]
-        return float(np.mean(times)) if times else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for `--json`."""
-        pace = self.mean_lap_s
+        """Plain data for `--json`: of so many fields, only what they come to."""
         return {'condition': self.condition, 'strength': self.strength,
-                'clean_share': round(self.clean_share, 6), 'completion': round(self.completion, 6),
-                'mean_lap_s': None if pace is None else round(pace, 6), 'runs': len(self.runs)}
+                'clean_share': rounded(self.clean_share),
+                'completion': rounded(self.completion),
+                'mean_lap_s': rounded(self.mean_lap_s), 'runs': len(self.runs)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +161,14 @@ def run_suite(policy: Policy, setup: RaceSetup, plan: SuitePlan | None = None) -
     courses = (*own, *other, *unknown)
     entries = _entries(len(own), len(other), len(unknown), plan)
     entry_of, course, share = _cars(entries, plan)
-    simulator = Simulator(courses, setup.car, SimulatorConfig(
-        cars=len(entry_of), rgb=setup.colour == 'rgb',
-        stereo=Sensor.STEREO_CAMERAS in setup.sensors, image_age_s=setup.image_age_s,
-        rules=RaceRules(laps=plan.laps, time_limit_s=plan.laps * plan.lap_time_limit_s),
-        randomization=tuple(entries[index].randomization for index in entry_of)), plan.seed)
+    simulator = build_simulator(
+        setup, cars=len(entry_of), seed=plan.seed, rules=plan.evaluation.rules, courses=courses,
+        randomization=tuple(entries[index].randomization for index in entry_of))
     runs = drive_runs(policy, setup, simulator, course, share)
     return SuiteResult(tuple(
-        Cell(entry.condition, entry.strength,
+        Cell(replace(plan.evaluation, randomization=entry.randomization),
              tuple(run for run, mine in zip(runs, entry_of, strict=True) if mine == index),
-             plan.laps)
+             entry.condition, entry.strength)
         for index, entry in enumerate(entries)))
 
 

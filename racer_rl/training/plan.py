@@ -156,7 +156,6 @@ class TrainingPlan:
         """
         if not self.confirmed:
             return None
-        setup = few_tracks(self.setup)
-        courses = len(setup.tracks) * (2 if setup.direction == 'both' else 1)
+        courses = few_tracks(self.setup).course_count
         starts = max(4 * self.evaluation.starts // courses, self.evaluation.starts + 1)
         return replace(self.evaluation, starts=starts, seed=self.evaluation.seed + 1)

@@ -119,7 +119,6 @@ class Training:
         self._route = self._make_route()
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
-        self._decay = plan.hyperparameters.learning_rate_decay
 
     def _make_route(self) -> Route:
         """As planned; but a model that has learnt from its teacher goes on by trial."""
@@ -149,7 +148,8 @@ class Training:
             try:
                 while (reason := self._reason(bool(interrupted))) is None:
                     moved = self._route.moves_model
-                    self.model.rate_share = 1.0 - self._decay * self._spent
+                    decay = self.plan.hyperparameters.learning_rate_decay
+                    self.model.rate_share = 1.0 - decay * self._spent
                     self._route.learn()
                     if moved and self.model.num_timesteps >= self._evaluate_at:
                         self._evaluate()
@@ -234,8 +234,8 @@ class Training:
         assert evaluation is not None
         self.history.add(Row(
             steps=self.model.num_timesteps, reward=self.meter.mean_reward,
-            clean_share=evaluation.clean_laps / evaluation.total_laps,
-            held_out=judged.held_out, mean_lap_s=evaluation.mean_lap_s))
+            clean_share=evaluation.clean_share, held_out=judged.held_out,
+            mean_lap_s=evaluation.mean_lap_s))
 
     def _evaluation_cost(self, judged: Judgement) -> float:
         if judged.elsewhere is not None:
