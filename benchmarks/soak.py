@@ -213,6 +213,9 @@ class Soak:
     def run(self, seconds: float, kills: int) -> None:
         """Drive for so long, kills spread evenly."""
         self.drive.start_run(0.0)
+        # DDS introduces the watcher to each publisher in its own time: without this the motor
+        # is seen to drive while its commands are not heard yet.
+        self.until(lambda: self.watch.policy_s > -math.inf, 30.0, 'a command that we hear too')
         self.watch.watching = True
         self.drive.timing.begin()
         begin_s = time.monotonic()
