@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from racer_rl.drive.result import OVER, DriveResult, run_of
 from racer_rl.drive.supervise import Supervisor
 from racer_rl.drive.timing import Timing
 from racer_rl.evaluation.laps import Evaluation, Run
+from racer_rl.interruption import interrupt_flag
 from racer_rl.nodes.calls import call, spin_until
 from racer_rl.nodes.operator import Operator
 from racer_sim.race_watch import RaceState
@@ -53,12 +54,21 @@ class Drive:
     """
 
     def __init__(self, plan: DrivePlan, supervisor: Supervisor, executor: SingleThreadedExecutor,
-                 operator: Operator, timing: Timing) -> None:
-        """Take over what has been started."""
+                 operator: Operator, timing: Timing, interrupted: Sequence[int] = ()) -> None:
+        """Take over what has been started.
+
+        Args:
+            plan: What to drive.
+            supervisor: Of the programs, started.
+            executor: Of the operator.
+            operator: Listens.
+            timing: The operator tells it of images and commands.
+            interrupted: See `interrupt_flag`; what comes in there ends the drive.
+        """
         self.plan, self.supervisor, self.operator = plan, supervisor, operator
         self.timing, self._executor = timing, executor
         self._control = AsyncParameterClient(operator, 'race_control')
-        self._looked_s = 0.0
+        self._looked_s, self._interrupted = 0.0, interrupted
 
     def until(self, done: Callable[[], bool], patience_s: float, what: str) -> None:
         """Listen until something is true.
@@ -66,8 +76,11 @@ class Drive:
         Raises:
             SilenceError: It took longer than `patience_s`.
             ProgramError: A program has ended.
+            KeyboardInterrupt: Ctrl-C. Raised amid a callback, rclpy might not let it through.
         """
         def alive_and_done() -> bool:
+            if self._interrupted:
+                raise KeyboardInterrupt
             if time.monotonic() - self._looked_s > LOOK_S:
                 self._looked_s = time.monotonic()
                 self.supervisor.require_alive()
@@ -138,11 +151,11 @@ def running_graph(plan: DrivePlan, bag: Bag | None = None) -> Iterator[Drive]:
           private_domain(Path(name))):
         folder, timing = Path(name), Timing()
         wanted = programs(plan, folder)
-        with Supervisor(folder, os.environ) as supervisor:
+        with interrupt_flag() as interrupted, Supervisor(folder, os.environ) as supervisor:
             for program in wanted:
                 supervisor.start(program)
             with _listening(timing, bag) as (executor, operator):
-                drive = Drive(plan, supervisor, executor, operator, timing)
+                drive = Drive(plan, supervisor, executor, operator, timing, interrupted)
                 drive.get_ready()
                 yield drive
 

@@ -19,6 +19,7 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from racer_rl.envs.build import build_batch
 from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.evaluation.laps import Evaluation
+from racer_rl.interruption import interrupt_flag
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
@@ -27,7 +28,6 @@ from racer_rl.training.algorithms import RacerPPO, build_model
 from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
 from racer_rl.training.curve import draw_training
 from racer_rl.training.history import History, RewardWatch, Row, Verdict
-from racer_rl.training.interruption import interrupt_flag
 from racer_rl.training.judgement import Judgement, Podium, judge
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan

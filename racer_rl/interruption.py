@@ -1,4 +1,4 @@
-"""Ctrl-C between rounds rather than amid an update."""
+"""Ctrl-C where it is safe: between rounds of training, between messages of a drive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from types import FrameType
 
 @contextmanager
 def interrupt_flag() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C rather than let it tear through an update; the second one may.
+    """Collect the first Ctrl-C rather than let it tear through something; the second one may.
+
+    In the main thread only, as all of Python's signal handlers.
 
     Yields:
         The numbers of the signals that arrived; empty until then.
