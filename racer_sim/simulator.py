@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-LOOK_AHEAD_M: Final = np.array([0.2, 0.4, 0.7, 1.0, 1.4, 1.9, 2.5])
+LOOK_AHEAD_M: Final = np.array([0.2, 0.4, 0.7, 1.0, 1.4, 1.9, 2.5, 3.3, 4.3])
 """Distances at which the privileged observation tells how far the course has turned."""
 
 PRIVILEGED_SIZE: Final = 15 + len(LOOK_AHEAD_M)

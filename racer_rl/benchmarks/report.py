@@ -141,23 +141,28 @@ def _print_training(figures: TrainingFigures, console: Console) -> None:
         f'thread{"s" * (figures.threads > 1)}',
         highlight=False,
     )
-    table = _table('seed', 'wall s', 'CPU s', 'steps', 'clean laps', 'mean lap s')
+    table = _table('seed', 'wall s', 'CPU s', 'steps', 'clean laps', 'mean lap s', 'examined',
+                   'lap / bound')
     for run in figures.runs:
         lap = '-' if run.mean_lap_s is None else f'{run.mean_lap_s:.2f}'
         table.add_row(
             str(run.seed), f'{run.wall_s:.1f}', f'{run.cpu_s:.1f}', f'{run.steps:,}',
             f'{run.clean_laps}/{run.total_laps}', lap,
+            f'{run.examined_clean}/{run.examined_laps}', _ratio(run.ratio),
         )
     lap = '-' if figures.mean_lap_s is None else f'{figures.mean_lap_s.median:.2f}'
     table.add_row(
         'median', f'{figures.wall_s.median:.1f}', f'{figures.cpu_s.median:.1f}',
-        f'{figures.steps.median:,.0f}', '', lap, style='bold',
+        f'{figures.steps.median:,.0f}', '', lap, f'{figures.examined_share.median:.0%}',
+        _ratio(None if figures.ratio is None else figures.ratio.median), style='bold',
     )
     console.print(table)
     console.print(
         f'Counted: {figures.counted}: the command with --steps 1 then takes '
         f'{_cost(figures.cold_start)}.\n'
-        f'{figures.steps_per_wall_s.median:,.0f} steps a second, everything counted.',
+        f'{figures.steps_per_wall_s.median:,.0f} steps a second, everything counted.\n'
+        'Examined: the delivered model, not exploring, with image ages that it was not chosen by, '
+        f'{" and ".join(figures.examined_on) or "where it learnt"}.',
         highlight=False,
     )
 
@@ -185,6 +190,10 @@ def _table(first: str, *others: str) -> Table:
     for heading in others:
         table.add_column(heading, justify='right', no_wrap=True)
     return table
+
+
+def _ratio(value: float | None) -> str:
+    return '-' if value is None else f'{value:.3f}'
 
 
 def _rate(spread: Spread) -> str:

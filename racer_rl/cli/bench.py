@@ -32,11 +32,19 @@ class Part(StrEnum):
 def bench(
     part: Annotated[Part, typer.Argument(
         help='What to measure; all: simulator and train.')] = Part.ALL,
-    track: Annotated[str, typer.Option(help='Track by name or file.')] = 'kidney',
+    track: Annotated[str, typer.Option(
+        help="Track by name or file; train: '' for those of the goal.")] = 'kidney',
     seeds: Annotated[int, typer.Option(help='Repetitions, seeded 0, 1, ...', min=1)] = 5,
+    goal: Annotated[str, typer.Option(
+        help='train: finish (measured to clean laps), generalise or race.')] = 'finish',
+    elsewhere: Annotated[list[str] | None, typer.Option(
+        help='train: examine the models on this track, both ways; several times for several. '
+             'Without: where they learnt.')] = None,
     network: Annotated[
-        str, typer.Option(help="Network to train: FAST, or one of DeepRacer's three by name.")
-    ] = 'FAST',
+        str | None,
+        typer.Option(help="train: FAST, FINE, or one of DeepRacer's three by name.",
+                     show_default='as the goal has it'),
+    ] = None,
     method: Annotated[
         str, typer.Option(help='train: ppo, sac, distill or auto, as `racer train` has it.')
     ] = 'auto',
@@ -56,8 +64,9 @@ def bench(
     from racer_rl.benchmarks.training import TrainingBenchmark
 
     machine = Machine.here()
-    simulator = SimulatorBenchmark(track=track, seeds=seeds)
-    training = TrainingBenchmark(track=track, seeds=seeds, network=network, method=method)
+    simulator = SimulatorBenchmark(track=track or 'kidney', seeds=seeds)
+    training = TrainingBenchmark(track=track, seeds=seeds, goal=goal, network=network,
+                                 method=method, elsewhere=tuple(elsewhere or ()))
     report = Report(
         machine=machine,
         simulator=simulator.run(_tell) if part in {Part.SIMULATOR, Part.ALL} else None,

@@ -58,8 +58,9 @@ def train(
         help='ppo, sac, or distill: a teacher that knows the truth goes ahead. auto: distill for '
              'networks with convolutions.')] = 'auto',
     network: Annotated[
-        str, typer.Option(help="FAST, or one of DeepRacer's three by name.")
-    ] = 'FAST',
+        str | None, typer.Option(help="FAST, FINE, or one of DeepRacer's three by name.",
+                                 show_default='as the goal has it')
+    ] = None,
     metadata: Annotated[
         Path | None,
         typer.Option(
@@ -104,9 +105,9 @@ def train(
     """Teach a model to drive a track from its camera.
 
     Without --time, --steps, --until-laps or --until-robust it stops as the goal says: `finish` as
-    with `--until-laps --time 10m`, `generalise` after 3m, `race` after 5m. A run by time or steps
-    ends sooner when driving elsewhere no longer gets better, unless --no-early-stop. Ctrl-C saves
-    and leaves with 130; --resume goes on.
+    with `--until-laps --time 10m`, `generalise` after 170s, `race` after 280s. A run by time or
+    steps ends sooner when driving elsewhere no longer gets better, unless it is a `race` or
+    --no-early-stop is given. Ctrl-C saves and leaves with 130; --resume goes on.
     """
     from racer_rl.cli.train_plan import new_plan, plan_limits, resumed_plan
     from racer_rl.store.models import model_folder, open_model

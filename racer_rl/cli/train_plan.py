@@ -50,7 +50,7 @@ def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: boo
         steps=steps,
         until_laps=until_laps,
         until_robust=until_robust,
-        early=early_stop and not until_laps,
+        early=early_stop and goal.stops_early and not until_laps,
     )
 
 
@@ -75,7 +75,7 @@ def _read(path: Path) -> str:
 
 
 def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direction: str | None,
-             reward: str, compat: bool, algorithm: str | None, method: str, network: str,
+             reward: str, compat: bool, algorithm: str | None, method: str, network: str | None,
              metadata: Path | None, hyperparameters: Path | None, max_speed: float | None,
              randomization: str | None, seed: int) -> TrainingPlan:
     """The plan of a new model; what is None comes from the goal.
@@ -84,7 +84,8 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
         ConfigError: Something of it cannot be used.
     """
     setup = RaceSetup(track=_tracks(tracks or goal.tracks), direction=direction or goal.direction,
-                      reward=reward, compat=compat, network=find_network(network).name,
+                      reward=reward, compat=compat,
+                      network=find_network(network or goal.network).name,
                       randomization=find_randomization(randomization or goal.randomization))
     if metadata is None:
         fastest = goal.max_speed_mps if max_speed is None else max_speed
@@ -100,7 +101,8 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
     settings, notes = load_hyperparameters(
         hyperparameters, chosen.algorithm, setup.network,
         goal.settings_for(setup.network, chosen.algorithm))
-    if chosen is Method.DISTILL and hyperparameters is not None:
+    taught_by_size = chosen is Method.DISTILL and find_network(setup.network).convolutions
+    if taught_by_size and hyperparameters is not None:
         notes = (*notes, TAUGHT_NOTE)
     for note in notes:
         typer.echo(f'note: {note}', err=True)

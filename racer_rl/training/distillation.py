@@ -22,11 +22,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from racer_rl.envs.batch import Observation
+from racer_rl.training.networks import find_network
 from racer_rl.training.policies import AsymmetricPolicy, SeparateLatents
 from racer_vehicle.spec import require_range
 
 SEEN: Final = ('camera', 'lidar')
 """Parts of an observation that the model learns from."""
+
+MANY_INPUTS: Final = 1024
+"""Of a layer. Adam moves every weight by about its rate, and inputs that are alike add up: one
+step can drive a tanh unit of 60,000 inputs to where it has no slope, and it never comes back. Such
+a layer therefore learns by a rate in inverse proportion to its inputs (as G. Yang and E. Hu,
+*Tensor Programs V*, 2022, derive for wide layers). Relu units need it not, and are slower by it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +124,10 @@ class Student:
         self._latents = cast(SeparateLatents, policy.mlp_extractor)
         self._discrete = isinstance(policy.action_space, spaces.Discrete)
         actor = nn.ModuleList([self._latents.actor, policy.action_net])
-        self._optimizer = torch.optim.Adam(actor.parameters(), settings.learning_rate, fused=True)
+        saturates = find_network(policy.network).activation == 'tanh'
+        groups = [{'params': weights, 'share': _rate_share(weights[0]) if saturates else 1.0}
+                  for layer in actor.modules() if (weights := list(layer.parameters(False)))]
+        self._optimizer = torch.optim.Adam(groups, settings.learning_rate, fused=True)
 
     def act(self, observation: Observation) -> NDArray[Any]:
         """Its most likely actions: int64 (N,), or float32 (N, 2) in -1..1."""
@@ -128,8 +139,13 @@ class Student:
         actions: NDArray[Any] = best.numpy()
         return actions
 
-    def learn(self, lessons: Lessons, samples: int) -> float:
+    def learn(self, lessons: Lessons, samples: int, rate_share: float = 1.0) -> float:
         """Learn from so many frames, by ever smaller steps, so that the last ones do not shake it.
+
+        Args:
+            lessons: To learn from.
+            samples: How many frames.
+            rate_share: Of the learning rate.
 
         Returns:
             The mean loss: squared error of the outputs, or cross entropy of the classes.
@@ -139,7 +155,9 @@ class Student:
         losses: list[Tensor] = []
         for seen, labels in lessons.batches(samples, settings.batch_size):
             gone = len(losses) * settings.batch_size / samples
-            self._optimizer.param_groups[0]['lr'] = (1.0 - gone) * settings.learning_rate
+            rate = (1.0 - gone) * rate_share * settings.learning_rate
+            for group in self._optimizer.param_groups:
+                group['lr'] = rate * group['share']
             output = self._output(seen)
             loss = (functional.cross_entropy(output, labels) if self._discrete
                     else functional.mse_loss(output, labels))
@@ -153,3 +171,8 @@ class Student:
     def _output(self, seen: TensorDict) -> Tensor:
         output: Tensor = self._policy.action_net(self._latents.forward_actor(seen))
         return output
+
+
+def _rate_share(weight: Tensor) -> float:
+    """Share of the learning rate for a layer with this weight, (outputs, inputs, ...)."""
+    return min(1.0, MANY_INPUTS / weight[0].numel())

@@ -213,6 +213,14 @@ FAST: Final = NetworkSpec(
     sac=MappingProxyType({'learning_rate': 1e-3, 'n_envs': 8, 'gamma': 0.97}),
 )
 
+FINE: Final = NetworkSpec(
+    name='FINE',
+    summary='as FAST, wider and on a 40x20 image: precise at race pace',
+    width_px=40, height_px=20, crop_top_px=40,
+    lidar_dense=(32,), middleware=(128, 64), activation='tanh', pixel_range=(-1.0, 1.0),
+    ppo=FAST.ppo, sac=FAST.sac,
+)
+
 SHALLOW: Final = NetworkSpec(
     name='DEEP_CONVOLUTIONAL_NETWORK_SHALLOW',
     summary="DeepRacer's default: three convolutions, one dense layer",
@@ -226,7 +234,8 @@ DEEP: Final = NetworkSpec(
     summary='DeepRacer: four convolutions, two dense layers, tanh',
     width_px=160, height_px=120, crop_top_px=0,
     convolutions=_convolutions((32, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1)), camera_dense=(64,),
-    lidar_dense=(256, 256), middleware=(512,), activation='tanh', ppo=_LARGE_PPO, sac=_LARGE_SAC,
+    lidar_dense=(256, 256), middleware=(512,), activation='tanh', pixel_range=(-1.0, 1.0),
+    ppo=_LARGE_PPO, sac=_LARGE_SAC,
 )
 
 DEEPEST: Final = NetworkSpec(
@@ -240,7 +249,7 @@ DEEPEST: Final = NetworkSpec(
 )
 
 NETWORKS: Final[Mapping[str, NetworkSpec]] = MappingProxyType({
-    spec.name: spec for spec in (FAST, SHALLOW, DEEP, DEEPEST)
+    spec.name: spec for spec in (FAST, FINE, SHALLOW, DEEP, DEEPEST)
 })
 """Every network by name."""
 

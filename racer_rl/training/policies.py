@@ -108,7 +108,11 @@ class SeparateLatents(nn.Module):
 
 
 class AsymmetricPolicy(ActorCriticPolicy):
-    """For PPO: continuous or discrete actions, orthogonal initialisation as Stable-Baselines3."""
+    """For PPO: continuous or discrete actions, orthogonal initialisation as Stable-Baselines3.
+
+    Attributes:
+        network: Of the actor, by name in the catalogue.
+    """
 
     def __init__(self, observation_space: spaces.Dict, action_space: spaces.Space[Any],
                  lr_schedule: Schedule, use_sde: bool = False, *, network: str = 'FAST',
@@ -129,7 +133,7 @@ class AsymmetricPolicy(ActorCriticPolicy):
         """
         if use_sde:
             raise ConfigError('use_sde is True; allowed: False; leave it out.')
-        self._network = network
+        self.network = network
         self._critic_widths = tuple(critic_widths)
         super().__init__(
             observation_space, action_space, lr_schedule, normalize_images=False,
@@ -140,7 +144,7 @@ class AsymmetricPolicy(ActorCriticPolicy):
 
     def _build_mlp_extractor(self) -> None:
         space = cast(spaces.Dict, self.observation_space)
-        actor = SensorFeatures(space, self._network)
+        actor = SensorFeatures(space, self.network)
         latents = SeparateLatents(space, actor, actor.features_dim, self._critic_widths)
         self.mlp_extractor = latents  # type: ignore[assignment]
 

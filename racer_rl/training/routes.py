@@ -5,7 +5,7 @@ A route does one round at a time; the loop around it (`train`) is the same for b
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from racer_rl.training.algorithms import RacerPPO
 from racer_rl.training.checkpoint import Model
 from racer_rl.training.distillation import Lessons, Student
 from racer_rl.training.hyperparameters import PPOHyperparameters
-from racer_rl.training.plan import Limits, TrainingPlan
+from racer_rl.training.plan import TrainingPlan
 from racer_rl.training.standing import Meter
 from racer_rl.training.teacher import Teacher
 
@@ -30,6 +30,9 @@ TEACHER, STUDENT = 'teacher', 'student'
 
 TEACHER_SHARE: Final = 0.4
 """Of a limit on steps or time: as much as the teacher may use of it."""
+
+Spent = Callable[[], float]
+"""Tells which share of its limit on steps or time a run has used, 0 to 1."""
 
 
 class Route(Protocol):
@@ -64,15 +67,17 @@ class TrialRoute:
     phase: str | None = None
     moves_model = True
 
-    def __init__(self, model: Model, plan: TrainingPlan, meter: Meter) -> None:
-        """Take what will learn, and who counts."""
+    def __init__(self, model: Model, plan: TrainingPlan, meter: Meter, spent: Spent) -> None:
+        """Take what will learn, who counts, and who knows how much is left."""
         settings = plan.hyperparameters
         self._model, self._meter = model, meter
+        self._spent, self._decay = spent, settings.learning_rate_decay
         self._round_steps = (settings.rollout_steps if isinstance(settings, PPOHyperparameters)
                              else SAC_ROUND_STEPS)
 
     def learn(self) -> None:
         """See `Route`."""
+        self._model.rate_share = 1.0 - self._decay * self._spent()
         self._model.learn(self._round_steps, callback=self._meter, log_interval=1,
                           reset_num_timesteps=False)
 
@@ -88,7 +93,7 @@ class TaughtRoute:
     """
 
     def __init__(self, model: RacerPPO, env: RaceVecEnv, plan: TrainingPlan, meter: Meter,
-                 teacher: Teacher) -> None:
+                 spent: Spent, teacher: Teacher) -> None:
         """Take who learns.
 
         Args:
@@ -96,17 +101,19 @@ class TaughtRoute:
             env: Its cars, with cameras.
             plan: With settings of distillation.
             meter: Counts.
+            spent: Of the run's limits.
             teacher: Freshly made; closed with the route.
         """
         assert plan.distillation is not None
         self._model, self._env, self._meter, self._teacher = model, env, meter, teacher
-        self._limits, self._settings = plan.limits, plan.distillation
+        self._in_a_hurry, self._settings = plan.limits.until_laps, plan.distillation
+        self._spent, self._decay = spent, plan.hyperparameters.learning_rate_decay
         self._student = Student(model.policy, self._settings)
         space = cast(spaces.Dict, env.observation_space)
         self._lessons = Lessons(space, self._settings.memory_mib,
                                 np.random.default_rng(plan.seed))
         self.phase: str | None = TEACHER
-        self._share = _Share(plan.limits)
+        self._teaching_began = 0.0
 
     @property
     def moves_model(self) -> bool:
@@ -126,13 +133,16 @@ class TaughtRoute:
         self._teacher.close()
 
     def _teacher_round(self) -> None:
-        self._teacher.learn(self._meter, self._model.logger)
+        used = min(self._spent() / TEACHER_SHARE, 1.0)
+        self._teacher.learn(self._meter, self._model.logger, 1.0 - self._decay * used)
         self._model.num_timesteps += self._teacher.rollout_steps
-        used_up = self._share.is_used_up(self._model.num_timesteps)
-        if self._teacher.is_ready(in_a_hurry=self._limits.until_laps) or used_up:
+        is_ready = self._teacher.is_ready(in_a_hurry=self._in_a_hurry)
+        # Ever smaller steps are worth most at the end: who takes them is not stopped before.
+        may_stop = self._in_a_hurry or self._decay == 0.0
+        if (is_ready and may_stop) or self._spent() >= TEACHER_SHARE:
             self._teacher.hand_over(self._model.policy)
             self._meter.forget()
-            self.phase = STUDENT
+            self.phase, self._teaching_began = STUDENT, self._spent()
 
     def _lesson(self) -> None:
         """Learn from a rollout's frames, seen on the model's way, or at first on the teacher's."""
@@ -143,7 +153,9 @@ class TaughtRoute:
             self._lessons.add(seen, self._teacher.act(seen))
             self._step(self._teacher.explore(seen) if first else self._student.act(seen))
         samples = round(self._settings.samples * new)
-        loss = self._student.learn(self._lessons, samples)
+        left = (1.0 - self._spent()) / (1.0 - self._teaching_began)
+        rate_share = 1.0 - self._decay * (1.0 - left)
+        loss = self._student.learn(self._lessons, samples, rate_share)
         self._model.num_timesteps += new
         self._model._n_updates += max(1, samples // self._lessons.size)
         self._record(loss)
@@ -168,16 +180,3 @@ class TaughtRoute:
             if value is not None:
                 self._model.logger.record(name, value)
 
-
-class _Share:
-    """How much of the run's limits the teacher has used."""
-
-    def __init__(self, limits: Limits) -> None:
-        """Begin to count."""
-        self._limits, self._began_s = limits, time.monotonic()
-
-    def is_used_up(self, steps: int) -> bool:
-        """Whether a share of the limit on steps, so many until now, or on time is used."""
-        used_s = time.monotonic() - self._began_s
-        limit = float('inf') if self._limits.steps is None else self._limits.steps
-        return steps >= TEACHER_SHARE * limit or used_s >= TEACHER_SHARE * self._limits.time_s

@@ -27,7 +27,7 @@ from racer_rl.reward.log import RewardLog
 from racer_rl.training.algorithms import RacerPPO
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.judgement import Podium, judge
-from racer_rl.training.networks import FAST
+from racer_rl.training.networks import FAST, find_network
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.policies import AsymmetricPolicy, SeparateLatents, truth_layers
 
@@ -47,7 +47,7 @@ PACE_IMPROVEMENT: Final = 0.02
 where fast laps are asked for."""
 
 _SMALL: Final = ('learning_rate', 'n_envs', 'n_steps', 'batch_size', 'n_epochs')
-"""Settings that belong to the size of a network: the teacher has those of `FAST`."""
+"""Settings that belong to the size of a network; a teacher's is about as large as `FAST`."""
 
 
 class TeacherPolicy(AsymmetricPolicy):
@@ -65,11 +65,17 @@ class TeacherPolicy(AsymmetricPolicy):
         return cast(SeparateLatents, self.mlp_extractor)
 
 
-def teacher_settings(own: PPOHyperparameters) -> PPOHyperparameters:
-    """The run's settings, with those that belong to a network's size from `FAST`.
+def teacher_settings(own: PPOHyperparameters, network: str) -> PPOHyperparameters:
+    """The run's settings; beside convolutions, those that belong to a network's size from `FAST`.
 
     What a reward is worth later (discount) and how losses are weighed stays the run's.
+
+    Args:
+        own: Of the run.
+        network: The model's, by name.
     """
+    if not find_network(network).convolutions:
+        return own
     small: dict[str, Any] = {name: FAST.ppo[name] for name in _SMALL}
     return replace(own, **small)
 
@@ -94,7 +100,7 @@ class Teacher:
             RacerError: A part of the plan cannot be used.
         """
         assert isinstance(plan.hyperparameters, PPOHyperparameters)
-        settings = teacher_settings(plan.hyperparameters)
+        settings = teacher_settings(plan.hyperparameters, plan.setup.network)
         # Its laps differ as the episodes do that it will have to teach.
         self._examination = replace(
             plan, held_out=None, distillation=None, limits=Limits(),
@@ -116,13 +122,19 @@ class Teacher:
         """Of the learner, as of its last update."""
         return cast(TeacherPolicy, self.model.policy)
 
-    def learn(self, callback: BaseCallback, logger: Logger) -> None:
+    def learn(self, callback: BaseCallback, logger: Logger, rate_share: float = 1.0) -> None:
         """Drive and learn a round; it takes as many steps as `rollout_steps` says.
+
+        Args:
+            callback: Told of every step.
+            logger: Takes its figures.
+            rate_share: Of the learning rate.
 
         Raises:
             RewardError: The reward function failed.
         """
         self.model.set_logger(logger)
+        self.model.rate_share = rate_share
         self.model.learn(self.rollout_steps, callback=callback, log_interval=1,
                          reset_num_timesteps=False)
 

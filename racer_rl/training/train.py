@@ -123,11 +123,11 @@ class Training:
     def _make_route(self) -> Route:
         """As planned; but a model that has learnt from its teacher goes on by trial."""
         if self.plan.distillation is None or self.has_learnt:
-            return TrialRoute(self.model, self.plan, self.meter)
+            return TrialRoute(self.model, self.plan, self.meter, self._spent)
         assert isinstance(self.model, RacerPPO)
         log = RewardLog(self.folder.path / 'reward.log')
         teacher = Teacher(self.plan, self.reward, log)
-        return TaughtRoute(self.model, self.env, self.plan, self.meter, teacher)
+        return TaughtRoute(self.model, self.env, self.plan, self.meter, self._spent, teacher)
 
     def run(self, watch: Watcher) -> StopReason:
         """Train until a limit is reached; the folder then holds the last and the best checkpoint.
@@ -148,8 +148,6 @@ class Training:
             try:
                 while (reason := self._reason(bool(interrupted))) is None:
                     moved = self._route.moves_model
-                    decay = self.plan.hyperparameters.learning_rate_decay
-                    self.model.rate_share = 1.0 - decay * self._spent
                     self._route.learn()
                     if moved and self.model.num_timesteps >= self._evaluate_at:
                         self._evaluate()
@@ -190,7 +188,6 @@ class Training:
             phase=self._route.phase,
         )
 
-    @property
     def _spent(self) -> float:
         """Share of the limit of steps or time that is used up, 0 to 1."""
         limits, seconds = self.plan.limits, time.monotonic() - self._began_s

@@ -116,7 +116,8 @@ def test_training_runs_the_command_on_a_file(training, racer_home):
     assert training.runs[0].total_laps == 12
     assert training.clean_runs == int(training.runs[0].clean_laps == 12)
     assert (training.track, training.network) == ('mine', 'FAST')
-    assert training.command == 'racer train --track mine --network FAST --steps 1'
+    assert training.command == 'racer train --track mine --steps 1'
+    assert (training.runs[0].examined_laps, training.examined_on) == (48, ())
     assert training.wall_s.low == training.wall_s.median == training.wall_s.high
     assert list(racer_home.iterdir()) == []
 
@@ -125,12 +126,28 @@ def test_training_runs_the_command_on_a_file(training, racer_home):
     ({'track': 'ovla'}, "unknown track 'ovla'; did you mean oval"),
     ({'track': 'oval', 'network': 'FASTER'}, "unknown network 'FASTER'; did you mean FAST"),
     ({'track': 'oval', 'method': 'distil'}, "unknown method 'distil'; did you mean distill"),
+    ({'track': 'oval', 'goal': 'rase'}, "unknown goal 'rase'; did you mean generalise or race"),
+    ({'track': 'oval', 'elsewhere': ('ovla',)}, "unknown track 'ovla'; did you mean oval"),
 ])
 def test_unknown_names_are_refused_before_anything_runs(settings, message):
     told = []
     with pytest.raises(UnknownNameError, match=message):
         TrainingBenchmark(**settings).run(told.append)
     assert told == []
+
+
+def test_models_are_examined_where_it_is_said():
+    told = []
+    figures = TrainingBenchmark(track='practice:2', seeds=1, elsewhere=('oval',),
+                                stop=('--steps', '1', '--no-early-stop')).run(told.append)
+    assert figures.track == 'practice:2' and figures.examined_on == ('oval',)
+    assert figures.runs[0].examined_laps == 12
+    assert told[-1].endswith(f'examined: {figures.runs[0].examined_clean} of 12')
+
+
+def test_a_goal_without_tracks_wants_one():
+    with pytest.raises(ConfigError, match='no track was given for goal race; name one'):
+        TrainingBenchmark(track='', goal='race').run(lambda _: None)
 
 
 def test_no_seeds_are_refused():
@@ -153,7 +170,7 @@ def test_json_holds_all_of_the_report(simulator, training):
     assert data['training']['cold_start'].keys() == {'wall_s', 'cpu_s'}
     assert data['training']['runs'][0].keys() == {
         'seed', 'wall_s', 'cpu_s', 'steps', 'clean_laps', 'total_laps', 'mean_lap_s',
-        'stopped_because',
+        'examined_clean', 'examined_laps', 'ratio', 'stopped_because',
     }
     assert all(reference['source'] for reference in data['references'])
 

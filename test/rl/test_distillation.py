@@ -28,7 +28,7 @@ from racer_rl.training.routes import STUDENT, TEACHER, TaughtRoute
 from racer_rl.training.standing import Meter
 from racer_rl.training.teacher import Teacher, teacher_settings
 from racer_rl.training.train import train
-from racer_sim.simulator import Simulator
+from racer_sim.simulator import PRIVILEGED_SIZE, Simulator
 from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, RewardError, UnknownNameError
 from racer_vehicle.policy import LoadedPolicy
@@ -41,7 +41,7 @@ SETUPS = {'continuous': {}, 'discrete': {'actions': THREE_ACTIONS}}
 both = pytest.mark.parametrize('setup', SETUPS.values(), ids=SETUPS)
 
 STEPS = 1500
-"""A rollout of the teacher, which is its share, and four lessons."""
+"""Five rollouts of the teacher, which are its share, and seven lessons."""
 
 
 def plan_for(steps=STEPS, seed=3, **setup):
@@ -51,6 +51,10 @@ def plan_for(steps=STEPS, seed=3, **setup):
 
 def teacher_for(plan):
     return Teacher(plan, find_reward(plan.setup.reward), RewardLog())
+
+
+def taught_route(model, env, plan, teacher, spent):
+    return TaughtRoute(model, env, plan, Meter(), lambda: spent, teacher)
 
 
 def quiet():
@@ -94,7 +98,7 @@ def test_the_teacher_sees_no_camera_and_none_is_drawn(monkeypatch, setup):
     teacher = teacher_for(plan_for(**setup))
     assert list(teacher.env.observation_space.spaces) == ['privileged']
     teacher.learn(Meter(), quiet())
-    assert teacher.model.num_timesteps == teacher.rollout_steps == 1024
+    assert teacher.model.num_timesteps == teacher.rollout_steps == PPO.rollout_steps
     teacher.model.num_timesteps = 10_000
     assert not teacher.is_ready(in_a_hurry=True), 'examined, and found wanting'
     teacher.close()
@@ -120,7 +124,8 @@ def test_what_the_teacher_does_depends_on_the_truth_alone(setup):
 def test_the_teacher_is_paid_as_the_run_says():
     own = PPOHyperparameters(gamma=0.9, gae_lambda=0.8, ent_coef=0.02, learning_rate=1e-5,
                              n_envs=2, n_steps=32, batch_size=64)
-    settings = teacher_settings(own)
+    assert teacher_settings(own, 'FAST') == own, 'its network is as large as the model'
+    settings = teacher_settings(own, 'DEEP_CONVOLUTIONAL_NETWORK_SHALLOW')
     assert (settings.gamma, settings.gae_lambda, settings.ent_coef) == (0.9, 0.8, 0.02)
     assert settings.learning_rate == FAST.ppo['learning_rate']
     assert settings.rollout_steps == FAST.ppo['n_envs'] * FAST.ppo['n_steps']
@@ -152,7 +157,7 @@ def frames(values):
     """Pictures of one brightness each."""
     camera = np.broadcast_to(np.asarray(values, np.uint8)[:, None, None, None],
                              (len(values), 1, 120, 160))
-    return {'camera': camera, 'privileged': np.zeros((len(values), 22), np.float32)}
+    return {'camera': camera, 'privileged': np.zeros((len(values), PRIVILEGED_SIZE), np.float32)}
 
 
 def test_lessons_keep_to_their_memory_and_each_label_stays_with_its_frame():
@@ -201,13 +206,28 @@ def test_a_student_learns_what_it_is_shown(setup):
     env.close()
 
 
+def test_a_tanh_unit_of_many_inputs_is_not_driven_to_saturation():
+    plan = plan_for(network='DEEP_CONVOLUTIONAL_NETWORK')
+    env = RaceVecEnv(build_batch(plan.setup, cars=4, seed=1))
+    model = build_model(PPO, plan.setup.network, env, seed=1)
+    student, lessons = Student(model.policy, Distillation()), Lessons(
+        env.observation_space, 4, np.random.default_rng(0))
+    seen = env.reset()
+    labels = np.array([[0.5, -0.5], [-0.2, 1.0], [0.0, 0.3], [1.0, 1.0]], np.float32)
+    for _ in range(8):
+        lessons.add(seen, labels)
+    first, *_, last = [student.learn(lessons, 64) for _ in range(12)]
+    assert last < 0.3 * first, 'with one rate for all layers it learns the mean and no more'
+    env.close()
+
+
 @both
 def test_labels_are_the_teachers(monkeypatch, setup):
     plan = plan_for(**setup)
     env = RaceVecEnv(build_batch(plan.setup, cars=4, seed=1))
     model, teacher = build_model(PPO, 'FAST', env, seed=1), teacher_for(plan)
     model.set_logger(quiet())
-    route, given, driven = TaughtRoute(model, env, plan, Meter(), teacher), [], []
+    route, given, driven = taught_route(model, env, plan, teacher, 0.5), [], []
     monkeypatch.setattr(Lessons, 'add', lambda _, seen, labels: given.append((seen, labels)))
     monkeypatch.setattr(Student, 'learn', lambda *_: 0.0)
     monkeypatch.setattr(Lessons, 'size', property(lambda _: len(given), lambda *_: None),
@@ -232,9 +252,9 @@ def test_labels_are_the_teachers(monkeypatch, setup):
 def test_the_run_goes_from_teacher_to_student(taught):
     folder, reason, seen = taught
     assert reason is StopReason.STEPS
-    assert [standing.phase for standing in seen] == [STUDENT] * 5
-    assert [standing.steps for standing in seen] == [1024, 1152, 1280, 1408, 1536]
-    assert seen[0].evaluation is None, 'the model has not learnt anything yet'
+    assert [standing.phase for standing in seen] == [TEACHER] * 4 + [STUDENT] * 8
+    assert [standing.steps for standing in seen] == list(range(128, 1537, 128))
+    assert seen[4].evaluation is None, 'the model has not learnt anything yet'
     assert seen[-1].evaluation is not None
     assert folder.run['method'] == 'distill'
     assert folder.metadata.training_algorithm.value == 'clipped_ppo'
@@ -268,7 +288,8 @@ def test_the_critic_and_the_exploration_are_the_teachers(folder):
     plan = plan_for(1100)
     train(folder, plan, watch)
     teacher = teacher_for(plan)
-    teacher.learn(Meter(), quiet())
+    for _ in range(4):  # 512 steps: the first that are more than its share
+        teacher.learn(Meter(), quiet())
     policy = model_of(folder).policy
     assert_same(policy.mlp_extractor.critic.state_dict(),
                 teacher.policy.latents.critic.state_dict())
@@ -327,8 +348,8 @@ def test_a_reward_that_fails_the_teacher_leaves_the_name_free(folder, tmp_path):
 def test_a_reward_that_fails_the_student_keeps_what_was_learnt(folder, tmp_path):
     seen = []
     with pytest.raises(RewardError, match=r'reward\.py: reward_function returned None'):
-        train(folder, failing_after(tmp_path, 70), seen.append)
-    assert [standing.steps for standing in seen] == [1024, 1152, 1280]
+        train(folder, failing_after(tmp_path, 170), seen.append)
+    assert [standing.steps for standing in seen] == list(range(128, 1281, 128))
     assert model_of(folder).num_timesteps == 1280
     assert evaluate(folder.policy('last'), folder.setup, SHORT).runs
 

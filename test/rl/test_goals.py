@@ -11,7 +11,7 @@ from racer_vehicle.errors import UnknownNameError
 
 NOTHING_SAID = {
     'tracks': None, 'direction': None, 'reward': 'progress', 'compat': False, 'algorithm': 'ppo',
-    'network': 'FAST', 'metadata': None, 'hyperparameters': None, 'max_speed': None,
+    'network': None, 'metadata': None, 'hyperparameters': None, 'max_speed': None,
     'randomization': None, 'seed': 0, 'method': 'auto',
 }
 
@@ -36,7 +36,7 @@ def test_generalise_is_many_tracks_both_ways_and_other_cars():
     made = plan('generalise')
     assert len(made.setup.tracks) == 64 and made.setup.direction == 'both'
     assert made.setup.randomization == DEFAULT
-    assert made.limits.time_s == 180.0 and made.limits.early and not made.limits.until_laps
+    assert made.limits.time_s == 170.0 and made.limits.early and not made.limits.until_laps
     assert made.held_out is not None
     assert (made.hyperparameters.n_envs, made.setup.stack) == (64, 2)
 
