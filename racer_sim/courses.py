@@ -89,14 +89,16 @@ class CourseGeometry:
     clockwise: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, courses: Sequence[Course]) -> CourseGeometry:
-        """Pack courses in their order."""
+    def of(cls, courses: Sequence[Course], border_margin_m: float = 0.0) -> CourseGeometry:
+        """Pack courses in their order, with borders so much further in, at most by half."""
         tracks = [course.track for course in courses]
+        left_m, right_m = (np.concatenate([getattr(track, side) for track in tracks])
+                           for side in ('left_m', 'right_m'))
         return cls(
             points=np.concatenate([track.centre_m for track in tracks]),
             s_m=np.concatenate([track.s_m for track in tracks]),
-            left_m=np.concatenate([track.left_m for track in tracks]),
-            right_m=np.concatenate([track.right_m for track in tracks]),
+            left_m=np.maximum(left_m - border_margin_m, left_m / 2.0),
+            right_m=np.maximum(right_m - border_margin_m, right_m / 2.0),
             first=np.cumsum([0, *(len(track.centre_m) for track in tracks)]).astype(np.int64),
             length_m=np.array([track.length_m for track in tracks]),
             clockwise=np.array([track.is_clockwise for track in tracks]),

@@ -87,6 +87,8 @@ class SimulatorConfig:
         sky: sRGB above the horizon.
         boxes: Obstacles and walls, the same in every world.
         randomization: What episodes differ in; car k draws from the k-th of them, in rotation.
+        border_margin_m: How much nearer than drawn the borders are to whoever judges and tells the
+            truth, at most half of a half width; what cars see stays.
     """
 
     cars: int = 16
@@ -100,9 +102,10 @@ class SimulatorConfig:
     sky: tuple[int, int, int] = (190, 200, 210)
     boxes: tuple[Box, ...] = ()
     randomization: tuple[Randomization, ...] = (NONE,)
+    border_margin_m: float = 0.0
 
     def __post_init__(self) -> None:
-        require_range(self, cars=(1, 100_000), cars_per_world=(1, 64))
+        require_range(self, cars=(1, 100_000), cars_per_world=(1, 64), border_margin_m=(0.0, 1.0))
         if self.cars % self.cars_per_world:
             raise ConfigError(f'cars is {self.cars}; allowed: a multiple of cars_per_world '
                               f'({self.cars_per_world}).')
@@ -142,7 +145,7 @@ class Simulator:
             raise ConfigError(f'{len(courses)} courses for worlds that cars share; allowed: one '
                               'course, or cars_per_world = 1.')
         self.courses, self.car, self.config = tuple(courses), car, config
-        self.geometry = CourseGeometry.of(self.courses)
+        self.geometry = CourseGeometry.of(self.courses, config.border_margin_m)
         self.random = np.random.default_rng(seed)
         count = config.cars
         self.state = np.zeros(count, dtype=vehicle.STATE)

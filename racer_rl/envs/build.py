@@ -90,7 +90,8 @@ class RaceSetup:
 
 def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules | None = None,
                     randomization: tuple[Randomization, ...] | None = None,
-                    courses: Sequence[Course] | None = None) -> Simulator:
+                    courses: Sequence[Course] | None = None,
+                    border_margin_m: float = 0.0) -> Simulator:
     """A simulator for a setup.
 
     Args:
@@ -100,6 +101,7 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
         rules: Instead of the setup's.
         randomization: Instead of the setup's; car k draws from the k-th, in rotation.
         courses: Instead of the setup's.
+        border_margin_m: See `SimulatorConfig`.
 
     Raises:
         ConfigError: A part of the setup is not usable.
@@ -107,7 +109,8 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
     config = SimulatorConfig(cars=cars, rgb=setup.colour == 'rgb',
                              stereo=Sensor.STEREO_CAMERAS in setup.sensors,
                              image_age_s=setup.image_age_s, rules=rules or setup.rules,
-                             randomization=randomization or (setup.randomization,))
+                             randomization=randomization or (setup.randomization,),
+                             border_margin_m=border_margin_m)
     if courses is None:
         courses = courses_of([find_track(name) for name in setup.tracks], setup.direction)
     return Simulator(courses, setup.car, config, seed)

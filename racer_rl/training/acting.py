@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from racer_rl.envs.batch import Observation
-from racer_rl.evaluation.laps import Policy
-from racer_rl.training.policies import actor_module
+from racer_rl.training.policies import ActorModule, actor_module
 
 FEW_THREADS: Final = 1
 """Of torch, for driving without learning, and for learning from a teacher.
@@ -35,23 +34,29 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def deterministic_policy(model: BaseAlgorithm) -> Policy:
+class Actor:
+    """What drives of a model, as a policy that does not explore; can be pickled."""
+
+    def __init__(self, module: ActorModule, *, discrete: bool) -> None:
+        """Take the network, and whether its outputs are logits of actions."""
+        self._module, self._discrete = module, discrete
+
+    @torch.inference_mode()
+    def __call__(self, observation: Observation) -> NDArray[Any]:
+        """See `Policy`."""
+        lidar = observation.get('lidar')
+        output = self._module(
+            torch.from_numpy(observation['camera']),
+            None if lidar is None else torch.from_numpy(lidar),
+        )
+        chosen = output.argmax(dim=1) if self._discrete else output
+        result: NDArray[Any] = chosen.numpy()
+        return result
+
+
+def deterministic_policy(model: BaseAlgorithm) -> Actor:
     """The model's most likely action, from the car's sensors alone.
 
     It is a copy: training on does not change it.
     """
-    module = actor_module(model)
-    discrete = isinstance(model.action_space, spaces.Discrete)
-
-    @torch.inference_mode()
-    def act(observation: Observation) -> NDArray[Any]:
-        lidar = observation.get('lidar')
-        output = module(
-            torch.from_numpy(observation['camera']),
-            None if lidar is None else torch.from_numpy(lidar),
-        )
-        chosen = output.argmax(dim=1) if discrete else output
-        result: NDArray[Any] = chosen.numpy()
-        return result
-
-    return act
+    return Actor(actor_module(model), discrete=isinstance(model.action_space, spaces.Discrete))

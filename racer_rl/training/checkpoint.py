@@ -2,7 +2,8 @@
 
 The file is what Stable-Baselines3's `save` writes (a zip archive, which its `load` still reads),
 plus `racer/state.json` and `racer/state.npz`: the random generators, the last observation, the
-replay buffer of SAC, and whatever the caller wants kept, such as the state of the environment.
+replay buffer of SAC; and whatever the caller wants kept, such as the state of the environment, in
+the former if it is plain, else in `racer/kept.npz`.
 
 The library also stores pickled objects, and unpickling runs whatever a file says. Loading here
 never does: each of those objects is rebuilt from the plain data, and a file that holds others is
@@ -38,6 +39,7 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 _FORMAT: Final = 1
 _JSON_MEMBER: Final = 'racer/state.json'
 _ARRAYS_MEMBER: Final = 'racer/state.npz'
+_KEPT_MEMBER: Final = 'racer/kept.npz'
 _MADE_AGAIN: Final = ('lr_schedule', 'rollout_buffer_class', 'replay_buffer_class',
                       '_last_original_obs')
 """Objects that the library makes afresh when they are None."""
@@ -45,36 +47,48 @@ _MADE_AGAIN: Final = ('lr_schedule', 'rollout_buffer_class', 'replay_buffer_clas
 _REMEDY: Final = 'give a checkpoint that racer wrote, or train again'
 
 
-def save_checkpoint(path: Path, model: Model, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint in one step: a crash at any moment leaves the old file or the new one.
+class Snapshot:
+    """A model as it is at this moment, to be written then or later.
 
-    Call it between rollouts, e.g. in a callback's `_on_rollout_start`; a rollout that has been
+    Take it between rollouts, e.g. in a callback's `_on_rollout_start`; a rollout that has been
     collected but not yet learnt from would be lost.
-
-    Args:
-        path: The file.
-        model: What is being trained.
-        state: Whatever else has to be kept: arrays (of any dtype but object) and JSON values.
-
-    Raises:
-        TypeError: A value of `state` is neither.
-        OSError: The disk refused; an older file is untouched.
     """
-    document, arrays = _describe(model)
-    document['kept'] = {}
-    for key, value in state.items():
-        if isinstance(value, np.ndarray):
-            arrays[f'kept/{key}'] = value
-        else:
-            document['kept'][key] = value
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **arrays)
-    archive = io.BytesIO()
-    model.save(archive)
-    with zipfile.ZipFile(archive, 'a') as members:
-        members.writestr(_JSON_MEMBER, json.dumps(document, default=_plain))
-        members.writestr(_ARRAYS_MEMBER, packed.getvalue())
-    write_atomically(path, archive.getvalue())
+
+    def __init__(self, model: Model) -> None:
+        """Copy all that makes up the model and its generators of random numbers."""
+        self._document, arrays = _describe(model)
+        archive = io.BytesIO()
+        model.save(archive)
+        with zipfile.ZipFile(archive, 'a') as members:
+            members.writestr(_ARRAYS_MEMBER, _packed(arrays))
+        self._archive = archive.getvalue()
+
+    def write(self, path: Path, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint in one step: a crash at any moment leaves the old file or the new.
+
+        Args:
+            path: The file.
+            state: Whatever else has to be kept: arrays (of any dtype but object) and JSON values.
+
+        Raises:
+            TypeError: A value of `state` is neither.
+            OSError: The disk refused; an older file is untouched.
+        """
+        arrays = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
+        plain = {key: value for key, value in state.items() if key not in arrays}
+        archive = io.BytesIO()
+        archive.write(self._archive)
+        with zipfile.ZipFile(archive, 'a') as members:
+            document = {**self._document, 'kept': plain}
+            members.writestr(_JSON_MEMBER, json.dumps(document, default=_plain))
+            if arrays:
+                members.writestr(_KEPT_MEMBER, _packed(arrays))
+        write_atomically(path, archive.getvalue())
+
+
+def save_checkpoint(path: Path, model: Model, state: Mapping[str, Any]) -> None:
+    """Write a model as it is now: `Snapshot`, then `Snapshot.write`."""
+    Snapshot(model).write(path, state)
 
 
 def load_checkpoint(path: Path, env: VecEnv | None = None) -> tuple[Model, dict[str, Any]]:
@@ -152,8 +166,10 @@ def _read(path: Path) -> tuple[bytes, dict[str, Any], Arrays]:
                 raise ModelMismatchError(f'{damaged} in checkpoint {path} is damaged; {_REMEDY}.')
             document = json.loads(archive.read(_JSON_MEMBER))
             library = json.loads(archive.read('data'))
-            with np.load(io.BytesIO(archive.read(_ARRAYS_MEMBER)), allow_pickle=False) as packed:
-                arrays = dict(packed)
+            arrays = _unpacked(archive.read(_ARRAYS_MEMBER))
+            if _KEPT_MEMBER in archive.namelist():
+                kept = _unpacked(archive.read(_KEPT_MEMBER))
+                arrays |= {f'kept/{key}': array for key, array in kept.items()}
     except (zipfile.BadZipFile, KeyError):
         # A cut archive can end in an archive that it held, which then lacks our members.
         raise ModelMismatchError(
@@ -163,6 +179,17 @@ def _read(path: Path) -> tuple[bytes, dict[str, Any], Arrays]:
                                  f'{_FORMAT}; {_REMEDY}.')
     _refuse_pickles(path, library, _objects(document, arrays))
     return content, document, arrays
+
+
+def _packed(arrays: Arrays) -> bytes:
+    packed = io.BytesIO()
+    np.savez(packed, allow_pickle=False, **arrays)
+    return packed.getvalue()
+
+
+def _unpacked(content: bytes) -> Arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as packed:
+        return dict(packed)
 
 
 def _refuse_pickles(path: Path, library: Mapping[str, Any], rebuilt: Mapping[str, Any]) -> None:

@@ -46,16 +46,19 @@ class Distillation:
         batch_size: Frames in a minibatch.
         samples: Frames learnt from in a lesson, for each that is new.
         memory_mib: Of the frames that are kept.
+        margin_m: How much nearer the borders are while the teacher learns, which leaves room for
+            the errors of whoever learns from it.
     """
 
     learning_rate: float = 1e-3
     batch_size: int = 32
     samples: float = 3.0
     memory_mib: int = 256
+    margin_m: float = 0.04
 
     def __post_init__(self) -> None:
         require_range(self, learning_rate=(1e-8, 0.1), batch_size=(2, 65_536),
-                      samples=(0.01, 1000.0), memory_mib=(1, 1 << 20))
+                      samples=(0.01, 1000.0), memory_mib=(1, 1 << 20), margin_m=(0.0, 0.2))
 
 
 class Lessons:

@@ -134,8 +134,9 @@ class Judgement:
 
     @property
     def figures(self) -> dict[str, float]:
-        """What to plot over the steps."""
-        assert self.evaluation is not None
+        """What to plot over the steps; nothing before the first."""
+        if self.evaluation is None:
+            return {}
         figures = {'clean_laps': self.evaluation.clean_laps,
                    'completion': self.evaluation.completion}
         if self.evaluation.mean_lap_s is not None:

@@ -20,7 +20,7 @@ from stable_baselines3.common.logger import Logger
 from torch import Tensor
 
 from racer_rl.envs.batch import Observation
-from racer_rl.envs.build import build_batch
+from racer_rl.envs.build import build_batch, build_simulator
 from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.reward.loading import RewardFile
 from racer_rl.reward.log import RewardLog
@@ -100,13 +100,16 @@ class Teacher:
             RacerError: A part of the plan cannot be used.
         """
         assert isinstance(plan.hyperparameters, PPOHyperparameters)
+        assert plan.distillation is not None
         settings = teacher_settings(plan.hyperparameters, plan.setup.network)
         # Its laps differ as the episodes do that it will have to teach.
         self._examination = replace(
             plan, held_out=None, distillation=None, limits=Limits(),
             evaluation=replace(plan.evaluation, randomization=plan.setup.randomization))
+        simulator = build_simulator(plan.setup, cars=settings.n_envs, seed=plan.seed,
+                                    border_margin_m=plan.distillation.margin_m)
         batch = build_batch(plan.setup, cars=settings.n_envs, seed=plan.seed, reward=reward,
-                            log=log, blind=True)
+                            simulator=simulator, log=log, blind=True)
         self.env = RaceVecEnv(batch)
         self.model = RacerPPO(
             TeacherPolicy, self.env, **settings.algorithm_settings(), seed=plan.seed, device='cpu',

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Final
 
@@ -18,17 +18,16 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
 from racer_rl.envs.build import build_batch
 from racer_rl.envs.vector import RaceVecEnv
-from racer_rl.evaluation.laps import Evaluation
 from racer_rl.interruption import interrupt_flag
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
-from racer_rl.training.acting import FEW_THREADS, deterministic_policy, torch_threads
+from racer_rl.training.acting import FEW_THREADS, torch_threads
 from racer_rl.training.algorithms import RacerPPO, build_model
-from racer_rl.training.checkpoint import Model, load_checkpoint, save_checkpoint
+from racer_rl.training.assessment import Assessment, Candidate
+from racer_rl.training.checkpoint import Model, Snapshot, load_checkpoint
 from racer_rl.training.curve import draw_training
-from racer_rl.training.history import History, RewardWatch, Row, Verdict
-from racer_rl.training.judgement import Judgement, Podium, judge
+from racer_rl.training.history import RewardWatch, Verdict
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
 from racer_rl.training.routes import Route, TaughtRoute, TrialRoute
@@ -36,22 +35,6 @@ from racer_rl.training.standing import Meter, Standing, Watcher
 from racer_rl.training.teacher import Teacher
 from racer_sim.simulator import Simulator
 from racer_vehicle.errors import ConfigError, RewardError
-
-EVALUATION_GROWTH: Final = 0.05
-EVALUATION_COST: Final = 0.4
-"""The next evaluation comes after a round, but no sooner than this share of all steps so far, and
-than this share of the steps that the last one took: those are several times cheaper than steps
-that are learnt from.
-
-Early it is what tells the moment to stop, late it would cost more than it tells. Counted in steps,
-not seconds, so that the same seed takes the same course on any machine.
-"""
-
-CONVOLUTION_COST: Final = 0.05
-"""The same for convolutions: there it is learning that costs time, more than driving does."""
-
-HELD_OUT_COST: Final = 2.0
-"""The same where driving elsewhere is asked for, which takes many more."""
 
 CHECKPOINT_SHARE: Final = 0.05
 """The last checkpoint may take this share of the time; the best is worth any."""
@@ -93,23 +76,21 @@ class Training:
             simulator=elsewhere,
             log=RewardLog(folder.path / 'reward.log'),
         )
-        self._elsewhere, self._improved = elsewhere, improved
+        self._improved = improved
         self.env = RaceVecEnv(batch)
         self.meter = Meter()
-        self.best: Evaluation | None = None
-        self._judgement = Judgement()
-        self.history, self._reward_watch = History(), RewardWatch()
-        self._evaluate_at = 0
-        self._best: dict[str, Any] = {}
-        self._podium = Podium()
+        # Aside, the model learns on meanwhile: whoever is told of it would get another one.
+        aside = plan.held_out is not None and elsewhere is None and improved is None
+        self.assessment = Assessment(plan, elsewhere, self._keep, aside=aside)
+        self._reward_watch = RewardWatch()
         if resume:
-            self._best, self._podium = _best_of(folder)
+            best = folder.checkpoint('best')
+            best_kept = load_checkpoint(best)[1] if best.is_file() else None
             self.model, kept = load_checkpoint(folder.checkpoint('last'), self.env)
             self.model._last_obs = None
             batch.simulator.random.bit_generator.state = kept['simulator']
             batch.simulator.episodes = self.meter.episodes = kept['episodes']
-            self._evaluate_at = kept['evaluate_at']
-            self.history = History(kept.get('history', ()))
+            self.assessment.resume(kept, best_kept)
         else:
             # How many threads compute the first weights changes their last bits.
             with torch_threads(FEW_THREADS):
@@ -149,20 +130,23 @@ class Training:
                 while (reason := self._reason(bool(interrupted))) is None:
                     moved = self._route.moves_model
                     self._route.learn()
-                    if moved and self.model.num_timesteps >= self._evaluate_at:
-                        self._evaluate()
+                    if moved and self.assessment.is_due(self.model.num_timesteps):
+                        self.assessment.assess(self.model, self.meter.mean_reward, self._cars)
                     self._reward_watch.note(self.meter.mean_reward, self.meter.completion)
                     logger.dump(self.model.num_timesteps)
                     if moved:
                         self._save_if_due()
                     watch(self.standing)
+                if not interrupted:
+                    self.assessment.hear()
             except RewardError:
                 self.save('last')
                 raise
         self.save('last')
-        if self.history.rows:
-            draw_training(self.history, self.folder.path / 'training.png', reason=reason.value,
-                          delivered_steps=self._best.get('steps'))
+        if self.assessment.history.rows:
+            draw_training(self.assessment.history, self.folder.path / 'training.png',
+                          reason=reason.value,
+                          delivered_steps=self.assessment.best_record.get('steps'))
         return reason
 
     @property
@@ -181,9 +165,9 @@ class Training:
             mean_reward=self.meter.mean_reward,
             completion=self.meter.completion,
             best_lap_s=self.meter.best_lap_s,
-            evaluation=self._judgement.evaluation,
-            best=self.best,
-            held_out=self._judgement.held_out,
+            evaluation=self.assessment.judgement.evaluation,
+            best=self.assessment.best,
+            held_out=self.assessment.judgement.held_out,
             warning=self._reward_watch.warning,
             phase=self._route.phase,
         )
@@ -196,7 +180,8 @@ class Training:
         return min(max(seconds / limits.time_s, done / max(to_do, 1)), 1.0)
 
     def close(self) -> None:
-        """End the processes of the reward function."""
+        """End the processes that were started."""
+        self.assessment.close()
         self._route.close()
         self.env.close()
 
@@ -205,7 +190,8 @@ class Training:
         steps = self.model.num_timesteps
         mean_reward = self.meter.mean_reward
         reached = {
-            StopReason.LAPS: limits.until_laps and self._judgement.drives_clean_laps,
+            StopReason.LAPS: (
+                limits.until_laps and self.assessment.judgement.drives_clean_laps),
             StopReason.ROBUST: self._reaches(limits.until_robust),
             StopReason.INTERRUPTED: interrupted,
             StopReason.STEPS: limits.steps is not None and steps >= limits.steps,
@@ -217,91 +203,49 @@ class Training:
             ),
         }
         reason = next((reason for reason, is_reached in reached.items() if is_reached), None)
-        if reason is None and limits.early and self.history.verdict is not Verdict.GO_ON:
-            reason = StopReason(self.history.verdict.value)
+        verdict = self.assessment.history.verdict
+        if reason is None and limits.early and verdict is not Verdict.GO_ON:
+            reason = StopReason(verdict.value)
         return reason
 
     def _reaches(self, wanted: float | None) -> bool:
-        elsewhere = self._judgement.elsewhere
+        elsewhere = self.assessment.judgement.elsewhere
         return wanted is not None and elsewhere is not None and elsewhere.score >= wanted
-
-    def _note(self, judged: Judgement) -> None:
-        """Add an evaluation to the run's history."""
-        evaluation = judged.evaluation
-        assert evaluation is not None
-        self.history.add(Row(
-            steps=self.model.num_timesteps, reward=self.meter.mean_reward,
-            clean_share=evaluation.clean_share, held_out=judged.held_out,
-            mean_lap_s=evaluation.mean_lap_s))
-
-    def _evaluation_cost(self, judged: Judgement) -> float:
-        if judged.elsewhere is not None:
-            return HELD_OUT_COST
-        network = find_network(self.plan.setup.network)
-        return CONVOLUTION_COST if network.convolutions else EVALUATION_COST
-
-    def _evaluate(self) -> None:
-        """Judge the policy; a better or equal one becomes the best (ties take the newer)."""
-        steps = self.model.num_timesteps
-        with torch_threads(FEW_THREADS):
-            judged = self._judgement = judge(
-                deterministic_policy(self.model), self.plan, self._elsewhere,
-                self._podium.would_take)
-        if self._elsewhere is not None:
-            self.model._last_obs = None  # the learner's episodes gave way to the evaluation
-        self._evaluate_at = steps + int(max(EVALUATION_GROWTH * steps,
-                                            self._evaluation_cost(judged) * judged.car_steps))
-        self._note(judged)
-        for name, value in judged.figures.items():
-            self.model.logger.record(f'evaluation/{name}', value)
-        if self._podium.take(judged.merit):
-            self.best = judged.evaluation
-            self._best = {'steps': steps, 'evaluation': judged.as_dict()}
-            self.save('best')
-            if self._improved is not None:
-                self._improved(self.model)
 
     def _save_if_due(self) -> None:
         if time.monotonic() - self._saved_s >= self._save_cost_s / CHECKPOINT_SHARE:
             self.save('last')
 
+    def _cars(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the cars."""
+        return {'simulator': self.env.batch.simulator.random.bit_generator.state,
+                'episodes': self.meter.episodes}
+
+    def _keep(self, candidate: Candidate) -> None:
+        """Write what is the best so far, and tell of it."""
+        self._write('best', candidate.snapshot, candidate.cars)
+        if self._improved is not None:
+            self._improved(self.model)
+
     def save(self, which: str) -> None:
-        """Write a checkpoint, `best` or `last`, and after the file it speaks of, the progress."""
+        """Write the model as it is."""
         began_s = time.monotonic()
-        simulator = self.env.batch.simulator
-        save_checkpoint(
-            self.folder.checkpoint(which),
-            self.model,
-            {
-                'simulator': simulator.random.bit_generator.state,
-                'episodes': self.meter.episodes,
-                'best': self._best,
-                'podium': self._podium.as_plain(),
-                'evaluate_at': self._evaluate_at,
-                'history': self.history.as_plain(),
-            },
-        )
-        self.folder.write_progress({
-            'steps': self.model.num_timesteps,
-            'episodes': self.meter.episodes,
-            'best_steps': self._best.get('steps'),
-            'best': self._best.get('evaluation'),
-        })
+        self._write(which, Snapshot(self.model), self._cars())
         if which == 'last':
             self._saved_s = time.monotonic()
             self._save_cost_s = self._saved_s - began_s
 
-
-def _best_of(folder: ModelFolder) -> tuple[dict[str, Any], Podium]:
-    """What the best checkpoint says of itself; nothing before the first.
-
-    The last checkpoint may be older: a kill can fall between the two.
-    """
-    path = folder.checkpoint('best')
-    if not path.is_file():
-        return {}, Podium()
-    kept = load_checkpoint(path)[1]
-    return kept['best'], Podium(kept.get('podium'))
+    def _write(self, which: str, snapshot: Snapshot, cars: Mapping[str, Any]) -> None:
+        """Write a checkpoint, `best` or `last`, and after the file it speaks of, the progress."""
+        kept = {**cars, **self.assessment.as_plain()}
+        snapshot.write(self.folder.checkpoint(which), kept)
+        best = self.assessment.best_record
+        self.folder.write_progress({
+            'steps': self.model.num_timesteps,
+            'episodes': self.meter.episodes,
+            'best_steps': best.get('steps'),
+            'best': best.get('evaluation'),
+        })
 
 
 def train(

@@ -10,13 +10,14 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.logger import Logger
 
-from racer_rl.envs.build import RaceSetup, build_batch
+from racer_rl.envs.build import RaceSetup, build_batch, build_simulator
 from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.evaluation.laps import EvaluationPlan, evaluate
 from racer_rl.export import Origin, make_bundle
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
+from racer_rl.training import teacher as teacher_module
 from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
 from racer_rl.training.checkpoint import load_checkpoint
@@ -29,6 +30,7 @@ from racer_rl.training.standing import Meter
 from racer_rl.training.teacher import Teacher, teacher_settings
 from racer_rl.training.train import train
 from racer_sim.simulator import PRIVILEGED_SIZE, Simulator
+from racer_sim.track_library import find_track
 from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, RewardError, UnknownNameError
 from racer_vehicle.policy import LoadedPolicy
@@ -101,6 +103,22 @@ def test_the_teacher_sees_no_camera_and_none_is_drawn(monkeypatch, setup):
     assert teacher.model.num_timesteps == teacher.rollout_steps == PPO.rollout_steps
     teacher.model.num_timesteps = 10_000
     assert not teacher.is_ready(in_a_hurry=True), 'examined, and found wanting'
+    teacher.close()
+
+
+def test_the_teacher_learns_between_nearer_borders_and_is_examined_between_the_drawn_ones(
+        monkeypatch):
+    teacher = teacher_for(plan_for())
+    margin_m = Distillation().margin_m
+    narrow, drawn = teacher.env.batch.simulator.geometry, find_track('oval')
+    assert margin_m > 0.0 and np.allclose(narrow.left_m, drawn.left_m - margin_m)
+    seen = []
+    judge = teacher_module.judge
+    monkeypatch.setattr(teacher_module, 'judge', lambda policy, plan, *rest, **how: seen.append(
+        build_simulator(plan.setup, cars=1, seed=0)) or judge(policy, plan, *rest, **how))
+    teacher.model.num_timesteps = 10_000
+    teacher.is_ready(in_a_hurry=True)
+    assert np.array_equal(seen[0].geometry.left_m, drawn.left_m)
     teacher.close()
 
 

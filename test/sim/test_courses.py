@@ -48,6 +48,13 @@ def test_geometry_is_the_tracks_end_to_end():
         assert geometry.clockwise[index] == course.track.is_clockwise
 
 
+def test_borders_may_be_nearer_than_drawn_by_half_at_most():
+    courses = courses_of([OVAL])
+    left_m = courses[0].track.left_m
+    assert np.allclose(CourseGeometry.of(courses, 0.04).left_m, left_m - 0.04)
+    assert np.allclose(CourseGeometry.of(courses, 10.0).right_m, courses[0].track.right_m / 2.0)
+
+
 def texels(textures, ground, level):
     record = textures.levels[ground, level]
     shape = record['height'], record['width']

@@ -202,6 +202,19 @@ def test_only_all_four_wheels_out_is_off_track():
     assert sim.control.race['status'][0] == Status.OFF_TRACK
 
 
+def test_a_margin_is_for_whoever_judges_and_not_to_be_seen():
+    drawn, narrow = simulator(cars=1), simulator(cars=1, border_margin_m=0.05)
+    half_m = OVAL.left_m[0]
+    reach_m = max(y for _, y in CarSpec().wheel_positions_m)
+    for sim, off_track in ((drawn, False), (narrow, True)):
+        beyond = (half_m + reach_m - 0.02) / half_m
+        sim.place(np.array([0]), np.array([0]), np.array([0.0]), beyond)
+        sim.step(commands(sim, speed_mps=0.0))
+        assert (sim.control.race['status'][0] == Status.OFF_TRACK) is np.bool_(off_track)
+    assert np.array_equal(drawn.images(), narrow.images())
+    assert narrow.privileged()[0, 0] > drawn.privileged()[0, 0]
+
+
 def test_an_ended_car_stays_where_it_is():
     sim = simulator(cars=2)
     sim.reset()
