@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from racer_rl.training.distillation import Distillation, Lessons, Student
 from racer_rl.training.hyperparameters import PPOHyperparameters, SACHyperparameters
 from racer_rl.training.networks import FAST
 from racer_rl.training.plan import Limits, Method, StopReason, TrainingPlan, find_method
-from racer_rl.training.routes import STUDENT, TEACHER, TaughtRoute
+from racer_rl.training.routes import STUDENT, TEACHER, TEACHER_SHARE, TaughtRoute
 from racer_rl.training.standing import Meter
 from racer_rl.training.teacher import Teacher, teacher_settings
 from racer_rl.training.train import train
@@ -264,6 +265,24 @@ def test_labels_are_the_teachers(monkeypatch, setup):
     if not setup:  # of three discrete actions, both may choose the same
         assert not any(by_student[:PPO.n_steps])
     assert all(by_student[PPO.n_steps:])
+    route.close(), env.close()
+
+
+def test_the_learning_rate_falls_over_the_teachers_share_and_over_the_rest(monkeypatch):
+    plan = replace(plan_for(), hyperparameters=replace(PPO, learning_rate_decay=1.0))
+    env = RaceVecEnv(build_batch(plan.setup, cars=4, seed=1))
+    model, teacher = build_model(PPO, 'FAST', env, seed=1), teacher_for(plan)
+    model.set_logger(quiet())
+    spent, shares = [0.0], []
+    monkeypatch.setattr(teacher, 'learn', lambda meter, logger, share: shares.append(share))
+    monkeypatch.setattr(teacher, 'is_ready', lambda **how: True)
+    monkeypatch.setattr(Student, 'learn',
+                        lambda student, lessons, samples, share: shares.append(share) or 0.0)
+    route = TaughtRoute(model, env, plan, Meter(), lambda: spent[0], teacher)
+    for spent[0] in (0.0, 0.2, TEACHER_SHARE, 0.7, 1.0):
+        route.learn()
+    assert shares == pytest.approx([1.0, 0.5, 0.0, 0.5, 0.0])
+    assert route.phase == STUDENT, 'and the teacher was ready long before'
     route.close(), env.close()
 
 

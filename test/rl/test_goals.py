@@ -48,6 +48,8 @@ def test_race_is_fast_and_ends_with_small_steps():
     assert plan('race', tracks=['kidney'], algorithm='sac').distillation is None
     assert made.setup.actions.speed_high_mps == 4.0
     assert made.hyperparameters.learning_rate_decay == 1.0
+    assert not limits('race').early, 'the smallest steps come last'
+    assert made.setup.network == 'FINE' and made.hyperparameters.n_envs == 64
     assert made.setup.stack == made.hyperparameters.stack_size == 3
 
 
@@ -68,6 +70,7 @@ def test_another_network_keeps_its_own_settings():
     made = plan('race', tracks=['oval'], network='DEEP_CONVOLUTIONAL_NETWORK_SHALLOW')
     assert isinstance(made.hyperparameters, PPOHyperparameters)
     assert made.hyperparameters.n_envs == 16 and made.setup.stack == 1
+    assert made.hyperparameters.gamma == find_goal('race').settings['gamma']
 
 
 def test_an_unknown_goal_is_refused(racer_home, capsys):
