@@ -105,7 +105,7 @@ def train(
     """Teach a model to drive a track from its camera.
 
     Without --time, --steps, --until-laps or --until-robust it stops as the goal says: `finish` as
-    with `--until-laps --time 10m`, `generalise` after 170s, `race` after 280s. A run by time or
+    with `--until-laps --time 10m`, `generalise` after 170s, `race` after 288s. A run by time or
     steps ends sooner when driving elsewhere no longer gets better, unless it is a `race` or
     --no-early-stop is given. Ctrl-C saves and leaves with 130; --resume goes on.
     """

@@ -137,6 +137,17 @@ class Assessment:
             model.logger.record(f'evaluation/{name}', value)
         self._due_at = steps + int(max(EVALUATION_GROWTH * steps, took))
 
+    def conclude(self, model: Model, reward: float | None,
+                 cars: Callable[[], Mapping[str, Any]]) -> None:
+        """At the end, hear what is being judged aside, or have the last policy judged at once.
+
+        The last steps, where a learning rate has fallen, are the best; arguments as of `assess`.
+        """
+        if self._examiner is not None:
+            self.hear()
+        elif self.history.rows and self.history.rows[-1].steps < model.num_timesteps:
+            self.assess(model, reward, cars)
+
     def hear(self) -> None:
         """Take the judgement that is made aside, if one is; waits for it."""
         if self._examiner is None or self._candidate is None:

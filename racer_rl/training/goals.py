@@ -66,7 +66,7 @@ GOALS: Final[Mapping[str, Goal]] = MappingProxyType({goal.name: goal for goal in
          tracks=('practice:64',), direction='both', randomization='default', time='170s',
          sizes=MappingProxyType({**_MANY_CARS, 'learning_rate': 1e-3, 'stack_size': 2})),
     Goal(name='race', summary='the fastest laps that are still clean', max_speed_mps=4.0,
-         network=FINE.name, method=Method.DISTILL, time='280s', stops_early=False,
+         network=FINE.name, method=Method.DISTILL, time='288s', stops_early=False,
          settings=MappingProxyType({
              'gamma': 0.98, 'gae_lambda': 0.95, 'learning_rate_decay': 1.0}),
          sizes=MappingProxyType({**_MANY_CARS, 'stack_size': 3})),

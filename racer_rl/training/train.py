@@ -138,7 +138,7 @@ class Training:
                         self._save_if_due()
                     watch(self.standing)
                 if not interrupted:
-                    self.assessment.hear()
+                    self.assessment.conclude(self.model, self.meter.mean_reward, self._cars)
             except RewardError:
                 self.save('last')
                 raise
