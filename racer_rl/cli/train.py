@@ -170,6 +170,7 @@ def _run(folder: ModelFolder, plan: TrainingPlan, *, resume: bool, as_json: bool
                 'episodes': standing.episodes,
                 'seconds': round(standing.seconds, 3),
                 'best': best,
+                'warning': standing.warning,
             })
         )
     else:
@@ -184,6 +185,8 @@ def _summary(
     """A few lines for people: why it ended, what the best can do, what to do next."""
     took = format_duration(standing.seconds)
     lines = [f'stopped: {reason} after {standing.steps:,} steps, {took}.']
+    if standing.warning:
+        lines.append(f'warning: {standing.warning}.')
     if best:
         clean, total, pace_s = best['clean_laps'], best['total_laps'], best['mean_lap_s']
         pace = '' if pace_s is None else f', mean lap {pace_s:.2f} s'

@@ -60,11 +60,17 @@ def _evaluation(setup: RaceSetup) -> EvaluationPlan:
     return EvaluationPlan(laps=1, starts=2) if many else EvaluationPlan()
 
 
-def _held_out(limits: Limits) -> SuitePlan | None:
-    """What a run with these limits has to drive elsewhere."""
+def _held_out(limits: Limits, *, watched: bool) -> SuitePlan | None:
+    """What a run with these limits has to drive elsewhere.
+
+    Args:
+        limits: If it stops by that.
+        watched: Whether a person is to be told also where it does not.
+    """
     if limits.until_robust is not None:
         return SuitePlan(starts=2)
-    return SuitePlan(single=False, starts=2, tracks=2) if limits.early else None
+    asked = limits.early or (watched and not limits.until_laps)
+    return SuitePlan(single=False, starts=2, tracks=2) if asked else None
 
 
 def _read(path: Path) -> str:
@@ -109,7 +115,8 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
     setup = replace(setup, stack=settings.stack_size)
     setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
     return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
-                        evaluation=_evaluation(setup), held_out=_held_out(limits),
+                        evaluation=_evaluation(setup),
+                        held_out=_held_out(limits, watched=goal.stops_early),
                         distillation=_distillation(chosen))
 
 
@@ -120,7 +127,7 @@ def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     settings = spec_from_dict(kind, run['hyperparameters'])
     return TrainingPlan(
         setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed'],
-        evaluation=_evaluation(folder.setup), held_out=_held_out(limits),
+        evaluation=_evaluation(folder.setup), held_out=_held_out(limits, watched=True),
         distillation=_distillation(run.get('method')),
     )
 

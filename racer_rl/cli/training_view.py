@@ -46,11 +46,11 @@ class _PlainLines:
 
     def __init__(self, console: Console, limits: Limits) -> None:
         self._console, self._limits, self._next_s = console, limits, time.monotonic()
-        self._warned = False
+        self._warned: str | None = None
 
     def __call__(self, standing: Standing) -> None:
-        if standing.warning and not self._warned:
-            self._warned = True
+        if standing.warning and standing.warning != self._warned:
+            self._warned = standing.warning
             self._console.print(f'warning: {standing.warning}', highlight=False, soft_wrap=True)
         if time.monotonic() < self._next_s:
             return

@@ -115,6 +115,18 @@ class History:
         return Verdict.PLATEAU
 
 
+    @property
+    def warning(self) -> str | None:
+        """What a person who lets an overtrained run go on should know; None while it is not."""
+        if self.verdict is not Verdict.OVERTRAINED:
+            return None
+        most = self.most_held_out
+        then = next(row for row in self.rows if row.held_out == most)
+        return (f'held-out driving fell from {most:.0%} at {then.steps:,} steps to '
+                f'{self.rows[-1].held_out or 0.0:.0%} at {self.rows[-1].steps:,} while the reward '
+                'rose: overtraining. The better checkpoint is kept')
+
+
 def _mean_reward(rows: Sequence[Row]) -> float:
     known = [row.reward for row in rows if row.reward is not None]
     return float(np.mean(known)) if known else -np.inf

@@ -60,7 +60,7 @@ def test_until_laps_reaches_twelve_of_twelve():
     assert process.returncode == 0, err
     result = json.loads(out)
     assert set(result) == {'model', 'folder', 'stopped_because', 'steps', 'episodes', 'seconds',
-                           'best'}
+                           'best', 'warning'}
     assert result['stopped_because'] == 'every evaluation lap was clean'
     assert (result['best']['clean_laps'], result['best']['total_laps']) == (12, 12)
     assert err.startswith('steps 1,024 ') and 'Traceback' not in err

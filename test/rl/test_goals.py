@@ -41,6 +41,15 @@ def test_generalise_is_many_tracks_both_ways_and_other_cars():
     assert (made.hyperparameters.n_envs, made.setup.stack) == (64, 2)
 
 
+def test_a_run_that_may_not_stop_early_is_watched_all_the_same():
+    def made(**said):
+        return new_plan(find_goal('finish'), limits('finish', early_stop=False, **said),
+                        **{**NOTHING_SAID, 'tracks': ['oval']})
+    long = made(time='10m')
+    assert not long.limits.early and long.held_out is not None
+    assert made(time='10m', until_laps=True).held_out is None
+
+
 def test_race_is_fast_and_ends_with_small_steps():
     made = plan('race', tracks=['kidney'])
     assert made.distillation is not None, 'a teacher is the faster way to fast laps'

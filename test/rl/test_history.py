@@ -46,6 +46,9 @@ def test_getting_worse_while_the_reward_rises_is_overtraining(reward, verdict):
     rows += [row(12_000 + 2000 * n, 0.5, reward=reward) for n in range(12)]
     assert history(*rows).verdict is verdict
     assert history(*rows).most_held_out == 0.8
+    said = ('held-out driving fell from 80% at 10,000 steps to 50% at 34,000 while the reward '
+            'rose: overtraining. The better checkpoint is kept')
+    assert history(*rows).warning == (said if verdict is Verdict.OVERTRAINED else None)
 
 
 def test_one_unlucky_evaluation_is_no_overtraining():
