@@ -146,5 +146,10 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def _die_with_parent() -> None:
+    """Have Linux end the program should this process be killed outright.
+
+    What a shell starts in the background ignores SIGINT, and so would what that starts.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == 'linux':
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -106,6 +106,10 @@ class GazeboServer:
 
 
 def _die_with_parent() -> None:
-    """Have Linux end the server should this process be killed outright."""
+    """Have Linux end the server should this process be killed outright.
+
+    What a shell starts in the background ignores SIGINT, and so would what that starts.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == 'linux':
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

@@ -128,8 +128,9 @@ def test_a_killed_program_can_be_started_again(programs, tmp_path):
 
 
 SUPERVISES = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also for tests in the background
 from racer_rl.drive.supervise import Program, Supervisor
 with Supervisor(Path(sys.argv[1]), os.environ) as supervisor:
     supervisor.start(Program(name='child', module='child'))
