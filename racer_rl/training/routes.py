@@ -28,7 +28,7 @@ SAC_ROUND_STEPS: Final = 512
 
 TEACHER, STUDENT = 'teacher', 'student'
 
-TEACHER_SHARE: Final = 0.5
+TEACHER_SHARE: Final = 0.4
 """Of a limit on steps or time: as much as the teacher may use of it."""
 
 Spent = Callable[[], float]

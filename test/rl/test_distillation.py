@@ -18,7 +18,6 @@ from racer_rl.export import Origin, make_bundle
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
-from racer_rl.training import routes
 from racer_rl.training import teacher as teacher_module
 from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
@@ -45,7 +44,7 @@ SETUPS = {'continuous': {}, 'discrete': {'actions': THREE_ACTIONS}}
 both = pytest.mark.parametrize('setup', SETUPS.values(), ids=SETUPS)
 
 STEPS = 1500
-"""Six rollouts of the teacher, which are its share, and six lessons."""
+"""Five rollouts of the teacher, which are its share, and seven lessons."""
 
 
 def plan_for(steps=STEPS, seed=3, **setup):
@@ -280,7 +279,7 @@ def test_the_learning_rate_falls_over_the_teachers_share_and_over_the_rest(monke
     monkeypatch.setattr(Student, 'learn',
                         lambda student, lessons, samples, share: shares.append(share) or 0.0)
     route = TaughtRoute(model, env, plan, Meter(), lambda: spent[0], teacher)
-    for spent[0] in (0.0, TEACHER_SHARE / 2, TEACHER_SHARE, (1.0 + TEACHER_SHARE) / 2, 1.0):
+    for spent[0] in (0.0, 0.2, TEACHER_SHARE, 0.7, 1.0):
         route.learn()
     assert shares == pytest.approx([1.0, 0.5, 0.0, 0.5, 0.0])
     assert route.phase == STUDENT, 'and the teacher was ready long before'
@@ -290,9 +289,9 @@ def test_the_learning_rate_falls_over_the_teachers_share_and_over_the_rest(monke
 def test_the_run_goes_from_teacher_to_student(taught):
     folder, reason, seen = taught
     assert reason is StopReason.STEPS
-    assert [standing.phase for standing in seen] == [TEACHER] * 5 + [STUDENT] * 7
+    assert [standing.phase for standing in seen] == [TEACHER] * 4 + [STUDENT] * 8
     assert [standing.steps for standing in seen] == list(range(128, 1537, 128))
-    assert seen[5].evaluation is None, 'the model has not learnt anything yet'
+    assert seen[4].evaluation is None, 'the model has not learnt anything yet'
     assert seen[-1].evaluation is not None
     assert folder.run['method'] == 'distill'
     assert folder.metadata.training_algorithm.value == 'clipped_ppo'
@@ -326,7 +325,7 @@ def test_the_critic_and_the_exploration_are_the_teachers(folder):
     plan = plan_for(1100)
     train(folder, plan, watch)
     teacher = teacher_for(plan)
-    for _ in range(5):  # 640 steps: the first that are more than its share
+    for _ in range(4):  # 512 steps: the first that are more than its share
         teacher.learn(Meter(), quiet())
     policy = model_of(folder).policy
     assert_same(policy.mlp_extractor.critic.state_dict(),
@@ -383,8 +382,7 @@ def test_a_reward_that_fails_the_teacher_leaves_the_name_free(folder, tmp_path):
     assert not folder.path.exists()
 
 
-def test_a_reward_that_fails_the_student_keeps_what_was_learnt(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(routes, 'TEACHER_SHARE', 0.4)
+def test_a_reward_that_fails_the_student_keeps_what_was_learnt(folder, tmp_path):
     seen = []
     with pytest.raises(RewardError, match=r'reward\.py: reward_function returned None'):
         train(folder, failing_after(tmp_path, 170), seen.append)
