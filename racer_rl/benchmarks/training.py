@@ -162,8 +162,7 @@ class TrainingBenchmark:
         method = find_method(goal.method if self.method == AUTO else self.method, None,
                              network.name)
         courses = self._courses(goal)
-        for name in self.elsewhere:
-            find_track(name)
+        examined_on = tuple(find_track(name).name for name in self.elsewhere)
         with tempfile.TemporaryDirectory(prefix='racer-bench-') as folder:
             home = Path(folder)
             tell('training: one round to compile the kernels')
@@ -177,7 +176,7 @@ class TrainingBenchmark:
             length_m=round(sum(track.length_m for track in courses) / len(courses), 3),
             goal=self.goal,
             network=network.name,
-            examined_on=tuple(find_track(name).name for name in self.elsewhere),
+            examined_on=examined_on,
             threads=FEW_THREADS if method is Method.DISTILL else network.threads,
             command=' '.join(('racer', *self._words(name, self._stop))),
             counted=COUNTED,

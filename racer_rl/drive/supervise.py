@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,16 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from racer_sim.children import ending_with_parent
 from racer_vehicle.errors import RacerError
 
 PATIENCE_S: Final = (4.0, 2.0, 2.0)
 """How long programs get to leave after SIGINT, after SIGTERM, and after SIGKILL."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-_PR_SET_PDEATHSIG: Final = 1
-"""Of `linux/prctl.h`."""
-
-_LIBC: Final = ctypes.CDLL(None)
 
 
 class ProgramError(RacerError):
@@ -68,7 +64,8 @@ class Supervisor:
             self._running[program.name] = subprocess.Popen(
                 [sys.executable, '-m', program.module, *program.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=self._environment, start_new_session=True, preexec_fn=_die_with_parent,
+                env=self._environment, start_new_session=True,
+                preexec_fn=ending_with_parent(signal.SIGTERM),
             )
 
     def process_id(self, name: str) -> int:
@@ -143,13 +140,3 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
-
-
-def _die_with_parent() -> None:
-    """Have Linux end the program should this process be killed outright.
-
-    What a shell starts in the background ignores SIGINT, and so would what that starts.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.platform == 'linux':
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -62,6 +62,7 @@ class Assessment:
         history: All of them.
         best: What the best policy showed, of this session; None before the first.
         best_record: The same and its steps as plain data, of all sessions; empty before.
+        warning: That the model was overtrained once; None as long as it was not.
     """
 
     def __init__(self, plan: TrainingPlan, elsewhere: Simulator | None,
@@ -77,6 +78,7 @@ class Assessment:
         self.judgement, self.history = Judgement(), History()
         self.best: Evaluation | None = None
         self.best_record: dict[str, Any] = {}
+        self.warning: str | None = None
         self._plan, self._elsewhere, self._keep = plan, elsewhere, keep
         self._podium, self._due_at = Podium(), 0
         self._candidate: Candidate | None = None
@@ -91,6 +93,7 @@ class Assessment:
                 fall between the two.
         """
         self._due_at, self.history = last['evaluate_at'], History(last.get('history', ()))
+        self.warning = self.history.warning
         if best is not None:
             self.best_record, self._podium = best['best'], Podium(best.get('podium'))
 
@@ -163,6 +166,7 @@ class Assessment:
         self.history.add(Row(
             steps=steps, reward=reward, clean_share=evaluation.clean_share,
             held_out=judged.held_out, mean_lap_s=evaluation.mean_lap_s))
+        self.warning = self.warning or self.history.warning
         is_best = self._podium.take(judged.merit)
         if is_best:
             self.best = evaluation

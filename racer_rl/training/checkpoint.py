@@ -76,8 +76,7 @@ class Snapshot:
         """
         arrays = {key: value for key, value in state.items() if isinstance(value, np.ndarray)}
         plain = {key: value for key, value in state.items() if key not in arrays}
-        archive = io.BytesIO()
-        archive.write(self._archive)
+        archive = io.BytesIO(self._archive)
         with zipfile.ZipFile(archive, 'a') as members:
             document = {**self._document, 'kept': plain}
             members.writestr(_JSON_MEMBER, json.dumps(document, default=_plain))

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import torch
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
@@ -82,7 +82,7 @@ class Training:
         # Aside, the model learns on meanwhile: whoever is told of it would get another one.
         aside = plan.held_out is not None and elsewhere is None and improved is None
         self.assessment = Assessment(plan, elsewhere, self._keep, aside=aside)
-        self._reward_watch, self._overtraining = RewardWatch(), cast(str | None, None)
+        self._reward_watch = RewardWatch()
         if resume:
             best = folder.checkpoint('best')
             best_kept = load_checkpoint(best)[1] if best.is_file() else None
@@ -133,7 +133,6 @@ class Training:
                     if moved and self.assessment.is_due(self.model.num_timesteps):
                         self.assessment.assess(self.model, self.meter.mean_reward, self._cars)
                     self._reward_watch.note(self.meter.mean_reward, self.meter.completion)
-                    self._overtraining = self._overtraining or self.assessment.history.warning
                     logger.dump(self.model.num_timesteps)
                     if moved:
                         self._save_if_due()
@@ -169,7 +168,7 @@ class Training:
             evaluation=self.assessment.judgement.evaluation,
             best=self.assessment.best,
             held_out=self.assessment.judgement.held_out,
-            warning=self._reward_watch.warning or self._overtraining,
+            warning=self._reward_watch.warning or self.assessment.warning,
             phase=self._route.phase,
         )
 
@@ -204,9 +203,9 @@ class Training:
             ),
         }
         reason = next((reason for reason, is_reached in reached.items() if is_reached), None)
-        verdict = self.assessment.history.verdict
-        if reason is None and limits.early and verdict is not Verdict.GO_ON:
-            reason = StopReason(verdict.value)
+        if reason is None and limits.early:
+            verdict = self.assessment.history.verdict
+            return None if verdict is Verdict.GO_ON else StopReason(verdict.value)
         return reason
 
     def _reaches(self, wanted: float | None) -> bool:

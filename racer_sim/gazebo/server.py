@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from racer_sim.children import ending_with_parent
 from racer_sim.gazebo.transport import ADDRESS, PARTITION, GazeboError
 
 PATIENCE_S: Final = (5.0, 2.0, 2.0)
 """How long it gets to leave after SIGINT, after SIGTERM, and after SIGKILL."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-_PR_SET_PDEATHSIG: Final = 1
-"""Of `linux/prctl.h`."""
-
-_LIBC: Final = ctypes.CDLL(None)
 _INSTALL: Final = ('gz is not installed, or not in the PATH; allowed: Gazebo Harmonic (gz sim 8). '
                    'Install gz-harmonic, or source a ROS 2 Jazzy with ros_gz.')
 
@@ -65,7 +60,7 @@ class GazeboServer:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env=environment, cwd=world.parent, start_new_session=True,
-                preexec_fn=_die_with_parent)
+                preexec_fn=ending_with_parent(signal.SIGINT))
 
     @property
     def output(self) -> str:
@@ -103,13 +98,3 @@ class GazeboServer:
                  trace: TracebackType | None) -> None:
         """Close."""
         self.close()
-
-
-def _die_with_parent() -> None:
-    """Have Linux end the server should this process be killed outright.
-
-    What a shell starts in the background ignores SIGINT, and so would what that starts.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.platform == 'linux':
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
