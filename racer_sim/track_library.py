@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -54,16 +55,33 @@ def find_track(name_or_path: str | Path) -> Track:
         TrackError: The file cannot be raced on.
     """
     if str(name_or_path).lower().endswith(_FILE_ENDINGS):
-        return load_track(name_or_path)
+        return _load_once(Path(name_or_path))
     given = str(name_or_path)
     number = practice_number(given)
     if number is not None:
         return practice_track(number)
     for name, origin in track_names():
         if name.lower() == given.lower():
-            return load_track(_file_of(name, origin), name)
+            return _load_once(_file_of(name, origin), name)
     known = [name for name, _ in track_names()]
     raise UnknownNameError('track', given, known, 'List all with: racer tracks list')
+
+
+def _load_once(path: Path, name: str | None = None) -> Track:
+    """A file's track, and the same object as before while the file is the same.
+
+    A run asks for its tracks at every evaluation, and what is derived from one is kept with it.
+    """
+    try:
+        file = path.stat()
+    except OSError:
+        return load_track(path, name)  # which says what is wrong
+    return _load_version(path, name, (file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns))
+
+
+@lru_cache(maxsize=64)
+def _load_version(path: Path, name: str | None, version: tuple[int, ...]) -> Track:
+    return load_track(path, name)
 
 
 def import_track(

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from racer_rl.envs.batch import Observation
 from racer_rl.training.networks import find_network
+from racer_rl.training.optimizer import Adam
 from racer_rl.training.policies import AsymmetricPolicy, SeparateLatents
 from racer_vehicle.spec import require_range
 
@@ -130,7 +131,7 @@ class Student:
         saturates = find_network(policy.network).activation == 'tanh'
         groups = [{'params': weights, 'share': _rate_share(weights[0]) if saturates else 1.0}
                   for layer in actor.modules() if (weights := list(layer.parameters(False)))]
-        self._optimizer = torch.optim.Adam(groups, settings.learning_rate, fused=True)
+        self._optimizer = Adam(groups, settings.learning_rate, fused=True)
 
     def act(self, observation: Observation) -> NDArray[Any]:
         """Its most likely actions: int64 (N,), or float32 (N, 2) in -1..1."""

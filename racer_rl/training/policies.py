@@ -28,6 +28,7 @@ from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 
 from racer_rl.training.networks import Torso, find_network
+from racer_rl.training.optimizer import Adam
 from racer_vehicle.errors import ConfigError, ModelMismatchError
 
 Squash = Literal['clip', 'tanh', 'none']
@@ -139,7 +140,7 @@ class AsymmetricPolicy(ActorCriticPolicy):
             observation_space, action_space, lr_schedule, normalize_images=False,
             features_extractor_class=WholeObservation, log_std_init=math.log(init_std),
             # One pass over the weights: a fifth off forward, backward and step of FAST.
-            optimizer_kwargs={'eps': 1e-5, 'fused': True},
+            optimizer_class=Adam, optimizer_kwargs={'eps': 1e-5, 'fused': True},
         )
 
     def _build_mlp_extractor(self) -> None:
@@ -166,7 +167,8 @@ class AsymmetricSACPolicy(SACPolicy):
             observation_space, action_space, lr_schedule, normalize_images=False,
             net_arch={'pi': [], 'qf': list(critic_widths)},
             features_extractor_class=SensorFeatures,
-            features_extractor_kwargs={'network': network}, optimizer_kwargs={'fused': True},
+            features_extractor_kwargs={'network': network}, optimizer_class=Adam,
+            optimizer_kwargs={'fused': True},
         )
         _prefer_channels_last(self)
 

@@ -74,6 +74,15 @@ def test_a_path_is_a_track_too(file, tmp_path):
     assert find_track(str(tmp_path / 'b.csv')).name == 'b'
 
 
+def test_a_file_is_read_again_only_when_it_has_changed(file):
+    first = find_track(file)
+    assert find_track(str(file)) is first
+    save_npy(generate_track(2), file)
+    changed = find_track(file)
+    assert changed.length_m == pytest.approx(generate_track(2).length_m, rel=1e-6)
+    assert changed.length_m != first.length_m
+
+
 def test_an_unknown_name_offers_near_ones():
     with pytest.raises(UnknownNameError, match=r"unknown track 'oval2'; did you mean oval\?") as e:
         find_track('oval2')
