@@ -66,6 +66,8 @@ setup(
         'onnx',
         'onnxruntime',
         'opencv-python-headless',
+        'pandas>=2.2',
+        'pyarrow',  # traces: Parquet, and reading and writing CSV fast
         'rich',
         'scipy',
         'shapely',  # for reward functions, which may import it as on the DeepRacer console
@@ -88,7 +90,9 @@ setup(
             'rosbags',
         ],
         # `test` also makes colcon run pytest. setuptools: a test builds the wheel.
+        # deepracer-utils: the community's own reader has to read what we write.
         'test': [
+            'deepracer-utils',
             'hypothesis',
             'import-linter',
             'mypy',
