@@ -6,6 +6,8 @@ from typing import Final
 
 import pandas as pd
 
+from racer_sim.rules import Status
+
 STEP_COLUMNS: Final[dict[str, str]] = {
     'iteration': 'int32',
     'worker': 'int16',
@@ -45,6 +47,12 @@ STEP_NAMES: Final[dict[str, str]] = {
     'all_wheels_on_track': 'on_track',
 }
 """A file's name for a column to ours, where they differ."""
+
+STATUSES: Final[tuple[str, ...]] = (
+    '', *(status.label for status in Status), 'unknown',
+)
+"""What `episode_status` may say; '' in no frame, `unknown` for any other word, and where the log
+of an old run does not tell how an episode ended."""
 
 EPISODE_COLUMNS: Final[dict[str, str]] = {
     'phase': 'str',

@@ -1,64 +1,291 @@
-"""First reader: CSV traces and metrics of a folder."""
+"""Reading a log: one walk over its files, each by its role, then one frame a phase."""
 
 from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
-import pandas as pd
-
-from racer_rl.traces.columns import EPISODE_COLUMNS, STEP_COLUMNS, STEP_NAMES, empty_frame
-from racer_rl.traces.log import Log
-from racer_vehicle.errors import ConfigError, RacerError
+from racer_rl.traces.assembly import Part, assemble
+from racer_rl.traces.entries import Entry, entries, is_archive, refused_if_broken
+from racer_rl.traces.log import Damage, Log
+from racer_rl.traces.metrics import MOST_BYTES, metrics_frame, read_metrics
+from racer_rl.traces.printed import Printed
+from racer_rl.traces.roles import EVALUATION, TRAINING, Kind, Role, layout_of, role_of
+from racer_rl.traces.rows import Columns
+from racer_rl.traces.step_files import chunks, read_lines, read_parquet, read_table
+from racer_vehicle.errors import ConfigError
 from racer_vehicle.metadata import ModelMetadata
+
+EPISODES_PER_ITERATION: Final = 20
+"""DeepRacer's, where neither hyperparameters nor the log tell another number."""
+
+MOST_TEXT_BYTES: Final = 4 << 20
+"""Of a JSON, YAML or Python file beside the steps."""
+
+ALONE: Final = {'.csv': Kind.TABLE, '.parquet': Kind.PARQUET, '.log': Kind.LINES,
+                '.txt': Kind.LINES}
+"""What a file that is given alone is, by its suffix."""
+
+_ITERATION: Final = re.compile(r'(\d{1,9})-iteration\.csv')
+_EPISODES_KEY: Final = 'num_episodes_between_training'
+_WORLD: Final = re.compile(rb'WORLD_NAME["\']?\s*[=:]\s*["\']?([A-Za-z0-9_.-]{1,64})')
+_HYPERPARAMETERS: Final = re.compile(rb'hyper-parameters[^{]{0,200}(\{[^{}]{1,4000}\})')
+_NODE: Final = re.compile(rb'^\s*(?:\[[^\]\n]*\]\s+)+', re.MULTILINE)
 
 
 def read_source(source: Path) -> Log:
     """See `read_log`."""
-    traces: dict[str, list[pd.DataFrame]] = {'training': [], 'evaluation': []}
-    for file in sorted(source.rglob('*-iteration.csv')):
-        phase = file.parent.name.removesuffix('-simtrace')
-        frame = pd.read_csv(file).rename(columns=STEP_NAMES)
-        match = re.match(r'(\d+)', file.name)
-        frame['iteration'] = int(match[1]) if match else 0
-        traces[phase].append(frame)
-    if not any(traces.values()):
-        raise ConfigError(f'{source} holds no traces; give a folder of logs.')
-    frames = {phase: _typed(parts) for phase, parts in traces.items()}
-    metadata = None
-    with suppress(StopIteration, RacerError):
-        metadata = ModelMetadata.from_json(next(source.rglob('model_metadata.json')).read_text())
-    hyper = next(iter(source.rglob('hyperparameters.json')), None)
-    return Log(source.name, source, 'console', frames['training'], frames['evaluation'],
-               _metrics(source), metadata, json.loads(hyper.read_text()) if hyper else None, None,
-               pd.DataFrame({'text': [], 'count': [], 'first_episode': []}), (), (),
-               'reinvent_base')
+    walk = _Walk(source)
+    with refused_if_broken(source):
+        for entry in entries(source):
+            walk.take(entry)
+    return walk.log()
 
 
-def _typed(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    if not parts:
-        return empty_frame(STEP_COLUMNS)
-    frame = pd.concat(sorted(parts, key=lambda part: part['iteration'].iloc[0]))
-    for name, neutral in (('worker', 0), ('pause_duration', 0.0), ('obstacle_crash_counter', 0),
-                          ('wall_clock', np.nan)):
-        if name not in frame:
-            frame[name] = neutral
-    frame['unique_episode'] = frame['episode']
-    return frame[list(STEP_COLUMNS)].astype(STEP_COLUMNS).reset_index(drop=True)
+@dataclass(slots=True)
+class _FileReader:
+    """Where one file's steps go; see `Reader`."""
+
+    part: Part
+    refused: Callable[[int, int, str], None]
+    text: Callable[[bytes], None]
+
+    def rows(self, columns: Columns) -> None:
+        """Keep them."""
+        self.part.add(columns)
 
 
-def _metrics(source: Path) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for file in sorted((source / 'metrics').rglob('*.json')):
-        rows.extend({'phase': file.parent.name, 'stream': file.stem, 'worker': 0, **row}
-                    for row in json.loads(file.read_text())['metrics'])
-    frame = pd.DataFrame(rows)
-    for name, kind in EPISODE_COLUMNS.items():
-        if name not in frame:
-            frame[name] = np.nan if kind == 'float64' else 0
-        frame[name] = frame[name].fillna(0) if kind.startswith('int') else frame[name]
-    return frame[list(EPISODE_COLUMNS)].astype(EPISODE_COLUMNS)
+class _Walk:
+    """Collects what a source holds."""
+
+    def __init__(self, source: Path) -> None:
+        self._source, self._paths = source, list[str]()
+        self._parts: dict[tuple[Kind, str, str], Part] = {}
+        self._metrics: list[dict[str, Any]] = []
+        self._damage: dict[str, Damage] = {}
+        self._texts: dict[Kind, tuple[int, str]] = {}
+        self._printed = Printed()
+        self._world: str | None = None
+        self._episodes_per_iteration: int | None = None
+        self._remarks: list[str] = []
+
+    def take(self, entry: Entry) -> None:
+        """Read what is of use."""
+        role = role_of(entry.path)
+        if role is None and entry.path == self._source.name:
+            role = _alone(entry.path)
+        self._paths.append(entry.path)
+        if role is None or (role.kind is Kind.PARQUET and is_archive(self._source)):
+            return
+        if role.kind in (Kind.TABLE, Kind.PARQUET, Kind.LINES):
+            self._read_steps(entry, role)
+        elif role.kind is Kind.METRICS:
+            self._read_metrics(entry, role)
+        elif role.kind is Kind.PRINTED:
+            with entry.open() as stream:
+                for _, chunk in chunks(stream):
+                    self._printed.own(chunk)
+        else:
+            self._read_text(entry, role.kind)
+
+    def _read_steps(self, entry: Entry, role: Role) -> None:
+        name = role.stream if role.kind is Kind.LINES else f'{role.stream}/{role.worker}'
+        key = (role.kind, role.phase, name if role.kind is Kind.LINES else
+               f'{name}/{role.iteration:09}')
+        part = self._parts.setdefault(key, Part(role.iteration, role.worker))
+
+        def refused(lines: int, first_line: int, why: str) -> None:
+            self._note(entry.path, lines, first_line, why)
+
+        reader = _FileReader(part, refused, self._look_at_log)
+        read = {Kind.TABLE: read_table, Kind.LINES: read_lines}.get(role.kind, read_parquet)
+        with entry.open() as stream:
+            read(stream, reader)
+
+    def _note(self, path: str, lines: int, first_line: int, why: str) -> None:
+        known = self._damage.get(path)
+        if known is None:
+            self._damage[path] = Damage(path, lines, first_line, why)
+        else:
+            self._damage[path] = Damage(path, known.lines + lines, known.first_line, known.why)
+
+    def _look_at_log(self, chunk: bytes) -> None:
+        """What a log tells besides steps."""
+        self._printed.log(chunk)
+        if self._world is None and (match := _WORLD.search(chunk)):
+            self._world = match[1].decode()
+        if self._episodes_per_iteration is None and (
+                match := _HYPERPARAMETERS.search(_NODE.sub(b'', chunk[:1 << 20]))):
+            self._episodes_per_iteration = _episodes_in(match[1].decode('utf-8', 'replace'))
+
+    def _read_metrics(self, entry: Entry, role: Role) -> None:
+        with entry.open() as stream:
+            content = stream.read(MOST_BYTES + 1)
+        try:
+            if len(content) > MOST_BYTES:
+                raise ValueError(f'it is larger than {MOST_BYTES >> 20} MiB')
+            self._metrics += read_metrics(content, role)
+        except ValueError as error:
+            self._note(entry.path, 0, 0, f'it is damaged ({error})')
+
+    def _read_text(self, entry: Entry, kind: Kind) -> None:
+        """Of several files of a kind, the one nearest to the top counts."""
+        depth = entry.path.count('/')
+        if kind in self._texts and self._texts[kind][0] <= depth:
+            return
+        with entry.open() as stream:
+            content = stream.read(MOST_TEXT_BYTES + 1)
+        if len(content) > MOST_TEXT_BYTES:
+            self._note(entry.path, 0, 0, f'it is larger than {MOST_TEXT_BYTES >> 20} MiB')
+            return
+        self._texts[kind] = depth, content.decode('utf-8', 'replace')
+
+    def log(self) -> Log:
+        """What was found.
+
+        Raises:
+            ConfigError: No steps and no metrics.
+        """
+        layout = layout_of(self._paths, is_ours=self._run is not None)
+        hyperparameters, metadata = self._hyperparameters(), self._metadata()
+        training, evaluation = self._training(hyperparameters), self._evaluation()
+        episodes = metrics_frame(self._metrics)
+        if not (len(training) or len(evaluation) or len(episodes)):
+            raise ConfigError(self._nothing())
+        return Log(
+            name=self._name(), source=self._source, layout=layout, training=training,
+            evaluation=evaluation, episodes=episodes, metadata=metadata,
+            hyperparameters=hyperparameters, reward_source=self._text(Kind.REWARD),
+            printed=self._printed.frame(), damage=tuple(self._damage.values()),
+            track=self._track(), remarks=tuple(self._remarks))
+
+    def _nothing(self) -> str:
+        what = 'holds no steps and no metrics of a DeepRacer or racer run'
+        if self._damage:
+            worst = next(iter(self._damage.values()))
+            what = f'holds nothing that can be read: {worst.file}: {worst.why}'
+        return (f'{self._source} {what}; allowed: a folder or .tar.gz with training-simtrace or '
+                'evaluation-simtrace, a .log with SIM_TRACE_LOG lines, or a .csv of steps.')
+
+    def _name(self) -> str:
+        name = self._source.resolve().name
+        for suffix in ('.tar.gz', '.tgz', '.tar', '.log', '.txt', '.csv', '.parquet'):
+            name = name.removesuffix(suffix)
+        return name or str(self._source)
+
+    def _text(self, kind: Kind) -> str | None:
+        return self._texts[kind][1] if kind in self._texts else None
+
+    @property
+    def _run(self) -> Mapping[str, Any] | None:
+        """Description of a run of ours."""
+        run = _object(self._text(Kind.RUN))
+        return run if run is not None and 'format' in run and 'track' in run else None
+
+    def _hyperparameters(self) -> Mapping[str, Any] | None:
+        text = self._text(Kind.HYPERPARAMETERS)
+        found = _object(text)
+        if text is not None and found is None:
+            self._remarks.append('hyperparameters.json is damaged and was left out.')
+        return found
+
+    def _metadata(self) -> ModelMetadata | None:
+        text = self._text(Kind.METADATA)
+        if text is None:
+            return None
+        try:
+            return ModelMetadata.from_json(text)
+        except ConfigError as error:
+            self._remarks.append(f'model_metadata.json was left out: {error}')
+            return None
+
+    def _track(self) -> str | None:
+        run = self._run
+        if run is not None:
+            tracks = run['track'] if isinstance(run['track'], list) else [run['track']]
+            if len(tracks) > 1:
+                self._remarks.append(f'It was trained on {len(tracks)} tracks; positions of '
+                                     'different tracks lie over one another.')
+                return None
+            return Path(str(tracks[0])).stem if tracks else None
+        settings = _WORLD.search((self._text(Kind.WORLD) or '').encode())
+        return settings[1].decode() if settings else self._world
+
+    def _of(self, kind: Kind, phase: str) -> dict[str, Part]:
+        return {name: part for (of, when, name), part in sorted(
+            self._parts.items(), key=lambda item: item[0][2]) if (of, when) == (kind, phase)}
+
+    def _training(self, hyperparameters: Mapping[str, Any] | None) -> Any:
+        """From tables or logs, whichever know more episodes: the console's tables are a sample."""
+        tables = list(self._of(Kind.TABLE, TRAINING).values())
+        packed = list(self._of(Kind.PARQUET, TRAINING).values())
+        if packed:
+            known = {iteration for part in packed for columns in part.columns
+                     for iteration in set(columns['iteration'].tolist())}
+            tables = packed + [part for part in tables if part.iteration not in known]
+        logs = list(self._of(Kind.LINES, TRAINING).values())
+        in_logs = sum(part.episodes for part in logs)
+        if in_logs <= sum(part.episodes for part in tables):
+            return self._remarked(tables, None)
+        if tables:
+            self._remarks.append('Training steps are those of the simulation log, which holds '
+                                 'more episodes than the CSV files.')
+        for worker, part in enumerate(logs):
+            part.renumber('worker', worker)
+        per_iteration = (hyperparameters or {}).get(_EPISODES_KEY) or self._episodes_per_iteration
+        if not isinstance(per_iteration, int) or per_iteration < 1:
+            per_iteration = EPISODES_PER_ITERATION
+            self._remarks.append(f'How many episodes an iteration had is not known; '
+                                 f'{per_iteration} are taken.')
+        return self._remarked(logs, per_iteration)
+
+    def _evaluation(self) -> Any:
+        """Each evaluation once, from its table or its log, whichever has more steps."""
+        tables, logs = self._of(Kind.TABLE, EVALUATION), self._of(Kind.LINES, EVALUATION)
+        began = {part.first for part in tables.values()}
+        for stream, part in logs.items():
+            same = [name for name, table in tables.items()
+                    if stream and name.startswith(f'{stream}/')]
+            if part.rows > sum(tables[name].rows for name in same) and (
+                    same or part.first not in began):
+                for name in same:
+                    del tables[name]
+                tables[f'{stream}/log'] = part
+        parts = [*self._of(Kind.PARQUET, EVALUATION).values(), *tables.values()]
+        for number, part in enumerate(parts):
+            part.renumber('iteration', number)
+        return self._remarked(parts, None)
+
+    def _remarked(self, parts: list[Part], per_iteration: int | None) -> Any:
+        """The frame, and what old logs lack."""
+        if any((columns['episode_status'] == 0).any() for part in parts
+               for columns in part.columns):
+            self._remarks.append('Steps without a status (logs of 2019) are taken for '
+                                 'in_progress, and last ones for lap_complete or unknown.')
+        return assemble(parts, per_iteration)
+
+
+def _alone(name: str) -> Role | None:
+    """What a file is that was given by itself."""
+    kind = ALONE.get(Path(name).suffix.lower())
+    iteration = _ITERATION.fullmatch(name)
+    return Role(kind, iteration=int(iteration[1]) if iteration else 0) if kind else None
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    """A JSON object; None if it is none."""
+    try:
+        found = json.loads(text or '')
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _episodes_in(text: str) -> int | None:
+    """What a log's hyperparameters say."""
+    found = (_object(text) or {}).get(_EPISODES_KEY)
+    return found if isinstance(found, int) and found > 0 else None
