@@ -85,7 +85,12 @@ def action_space(spec: ActionSpec) -> spaces.Discrete[Any] | spaces.Box:
 
 
 class RaceBatch:
-    """N cars with a policy's view of them."""
+    """N cars with a policy's view of them.
+
+    Attributes:
+        speed_limit_mps: No car drives faster, whatever the policy wants; see
+            `racer_rl/training/curriculum.py`.
+    """
 
     def __init__(self, simulator: Simulator, observation: ObservationSpec | None,
                  action: ActionSpec, paymaster: Paymaster | None) -> None:
@@ -99,6 +104,7 @@ class RaceBatch:
             paymaster: Pays the simulator's cars; None pays nothing (evaluation).
         """
         self.simulator, self.observation, self.action = simulator, observation, action
+        self.speed_limit_mps = float('inf')
         self.observation_space = observation_space(observation)
         self.action_space = action_space(action)
         self._paymaster = paymaster
@@ -126,7 +132,9 @@ class RaceBatch:
         Raises:
             RewardError: The reward function failed.
         """
-        verdict = self.simulator.step(self.action.decode(policy_output))
+        commands = self.action.decode(policy_output)
+        commands[:, 1] = np.minimum(commands[:, 1], self.speed_limit_mps)
+        verdict = self.simulator.step(commands)
         rewards = self._pay()
         self._returns += rewards
         status = self.simulator.control.race['status']

@@ -58,6 +58,8 @@ class SharedHyperparameters:
         batch_size: Samples in a minibatch.
         gamma: Discount per step.
         stack_size: Camera frames the policy sees at once.
+        start_speed_mps: Curriculum: at first no car drives faster, and the limit rises as the
+            episodes succeed; 0: no limit but the fastest action.
         max_episodes: Training ends after so many.
         stop_mean_return: Training ends when the mean return of an episode reaches it.
     """
@@ -68,6 +70,7 @@ class SharedHyperparameters:
     batch_size: int = _number(256, 2, 65_536, 'batch_size')
     gamma: float = _number(0.99, 0.0, 1.0, 'discount_factor')
     stack_size: int = _number(1, 1, 16, 'stack_size')
+    start_speed_mps: float = _number(0.0, 0.0, 4.0)
     max_episodes: int = _number(100_000, 1, 10**9, 'term_cond_max_episodes')
     stop_mean_return: float = _number(100_000.0, -1e12, 1e12, 'term_cond_avg_score')
 

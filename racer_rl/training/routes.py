@@ -17,6 +17,7 @@ from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.training.acting import FEW_THREADS, torch_threads
 from racer_rl.training.algorithms import RacerPPO
 from racer_rl.training.checkpoint import Model
+from racer_rl.training.curriculum import SpeedCurriculum
 from racer_rl.training.distillation import Lessons, Student
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.plan import TrainingPlan
@@ -67,11 +68,13 @@ class TrialRoute:
     phase: str | None = None
     moves_model = True
 
-    def __init__(self, model: Model, plan: TrainingPlan, meter: Meter, spent: Spent) -> None:
-        """Take what will learn, who counts, and who knows how much is left."""
+    def __init__(self, model: Model, plan: TrainingPlan, meter: Meter, spent: Spent,
+                 curriculum: SpeedCurriculum) -> None:
+        """Take what will learn, who counts, who knows how much is left, and what holds back."""
         settings = plan.hyperparameters
         self._model, self._meter = model, meter
         self._spent, self._decay = spent, settings.learning_rate_decay
+        self._curriculum = curriculum
         self._round_steps = (settings.rollout_steps if isinstance(settings, PPOHyperparameters)
                              else SAC_ROUND_STEPS)
 
@@ -80,6 +83,7 @@ class TrialRoute:
         self._model.rate_share = 1.0 - self._decay * self._spent()
         self._model.learn(self._round_steps, callback=self._meter, log_interval=1,
                           reset_num_timesteps=False)
+        self._curriculum.advance(self._meter.completion)
 
     def close(self) -> None:
         """Nothing was started."""
@@ -108,6 +112,7 @@ class TaughtRoute:
         self._model, self._env, self._meter, self._teacher = model, env, meter, teacher
         self._in_a_hurry, self._settings = plan.limits.until_laps, plan.distillation
         self._spent, self._decay = spent, plan.hyperparameters.learning_rate_decay
+        self._curriculum = SpeedCurriculum(teacher.env.batch, plan.hyperparameters.start_speed_mps)
         self._student = Student(model.policy, self._settings)
         space = cast(spaces.Dict, env.observation_space)
         self._lessons = Lessons(space, self._settings.memory_mib,
@@ -136,6 +141,7 @@ class TaughtRoute:
         used = min(self._spent() / TEACHER_SHARE, 1.0)
         self._teacher.learn(self._meter, self._model.logger, 1.0 - self._decay * used)
         self._model.num_timesteps += self._teacher.rollout_steps
+        self._curriculum.advance(self._meter.completion)
         is_ready = self._teacher.is_ready(in_a_hurry=self._in_a_hurry)
         # Ever smaller steps are worth most at the end: who takes them is not stopped before.
         may_stop = self._in_a_hurry or self._decay == 0.0

@@ -26,6 +26,7 @@ from racer_rl.training.acting import FEW_THREADS, torch_threads
 from racer_rl.training.algorithms import RacerPPO, build_model
 from racer_rl.training.assessment import Assessment, Candidate
 from racer_rl.training.checkpoint import Model, Snapshot, load_checkpoint
+from racer_rl.training.curriculum import SpeedCurriculum
 from racer_rl.training.curve import draw_training
 from racer_rl.training.history import RewardWatch, Verdict
 from racer_rl.training.networks import find_network
@@ -78,6 +79,7 @@ class Training:
         )
         self._improved = improved
         self.env = RaceVecEnv(batch)
+        self._curriculum = SpeedCurriculum(batch, plan.hyperparameters.start_speed_mps)
         self.meter = Meter()
         # Aside, the model learns on meanwhile: whoever is told of it would get another one.
         aside = plan.held_out is not None and elsewhere is None and improved is None
@@ -90,6 +92,7 @@ class Training:
             self.model._last_obs = None
             batch.simulator.random.bit_generator.state = kept['simulator']
             batch.simulator.episodes = self.meter.episodes = kept['episodes']
+            self._curriculum.limit_mps = kept.get('speed_limit_mps', float('inf'))
             self.assessment.resume(kept, best_kept)
         else:
             # How many threads compute the first weights changes their last bits.
@@ -104,7 +107,7 @@ class Training:
     def _make_route(self) -> Route:
         """As planned; but a model that has learnt from its teacher goes on by trial."""
         if self.plan.distillation is None or self.has_learnt:
-            return TrialRoute(self.model, self.plan, self.meter, self._spent)
+            return TrialRoute(self.model, self.plan, self.meter, self._spent, self._curriculum)
         assert isinstance(self.model, RacerPPO)
         log = RewardLog(self.folder.path / 'reward.log')
         teacher = Teacher(self.plan, self.reward, log)
@@ -219,7 +222,8 @@ class Training:
     def _cars(self) -> dict[str, Any]:
         """What a checkpoint keeps of the cars."""
         return {'simulator': self.env.batch.simulator.random.bit_generator.state,
-                'episodes': self.meter.episodes}
+                'episodes': self.meter.episodes,
+                'speed_limit_mps': self._curriculum.limit_mps}
 
     def _keep(self, candidate: Candidate) -> None:
         """Write what is the best so far, and tell of it."""
