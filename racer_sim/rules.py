@@ -108,6 +108,19 @@ class Verdict(NamedTuple):
     laps: tuple[Lap, ...]
 
 
+def lap_progress_percent(race: NDArray[np.void], length_m: Floats, laps: int) -> Floats:
+    """Share of the current lap since its start, 0 to 100; a completed run reads 100.
+
+    Args:
+        race: `RACE`, any number of records.
+        length_m: Of their courses.
+        laps: Of a run.
+    """
+    done = np.where(race['laps'] >= laps, race['laps'] - 1, race['laps'])
+    percent: Floats = np.clip(100.0 * (race['travelled_m'] / length_m - done), 0.0, 100.0)
+    return percent
+
+
 class RaceControl:
     """Watches N cars; `race` holds their `RACE` records and is written only here."""
 
@@ -152,9 +165,7 @@ class RaceControl:
 
     def progress_percent(self, length_m: Floats) -> Floats:
         """Share of the current lap since its start, (N,), 0 to 100; a completed run reads 100."""
-        race = self.race
-        done = np.where(race['laps'] >= self.rules.laps, race['laps'] - 1, race['laps'])
-        return np.clip(100.0 * (race['travelled_m'] / length_m - done), 0.0, 100.0)
+        return lap_progress_percent(self.race, length_m, self.rules.laps)
 
     def update(self, s_m: Floats, length_m: Floats, moved_m: Floats, off_track: Bools,
                crashed: Bools) -> Verdict:

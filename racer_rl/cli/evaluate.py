@@ -28,6 +28,8 @@ from racer_rl.evaluation.laps import (
 )
 from racer_rl.evaluation.racing_line import Trajectory, picture_format, plot_racing_line
 from racer_rl.store.models import ModelFolder, open_model
+from racer_rl.traces.evaluating import EvaluationTrace
+from racer_rl.traces.files import TraceFolder
 from racer_sim.simulator import Simulator
 
 evaluate_app = typer.Typer(add_completion=False)
@@ -54,6 +56,8 @@ def evaluate_model(
     bound: Annotated[bool | None, typer.Option(
         '--bound/--no-bound', show_default=f'up to {MOST_COURSES} courses',
         help='Compare with lap bounds, and compute those not known yet.')] = None,
+    trace: Annotated[bool, typer.Option(
+        '--trace/--no-trace', help="Keep every step in the model's folder, for analysis.")] = True,
     as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
 ) -> None:
     """Drive laps with a trained model, without exploration, and judge every one.
@@ -69,7 +73,11 @@ def evaluate_model(
     setup = with_course(_known(folder) if track is None else folder.setup, track=track,
                         direction=direction)
     plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
-    shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot, bound=bound)
+    kept = EvaluationTrace(setup.actions) if trace else None
+    shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot, bound=bound,
+                   trace=kept)
+    if kept is not None:
+        _keep(kept, folder)
     for path in (video, plot):
         if path is not None:
             typer.echo(f'wrote {path}', err=True)
@@ -90,10 +98,10 @@ def _known(folder: ModelFolder) -> RaceSetup:
 
 
 def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Path | None,
-           plot: Path | None, bound: bool | None) -> Comparison:
+           plot: Path | None, bound: bool | None, trace: EvaluationTrace | None) -> Comparison:
     """Evaluate with the wanted pictures; wrong file names are refused before the cars start."""
     trajectory = Trajectory()
-    watches: list[Callable[[Simulator], None]] = []
+    watches: list[Callable[[Simulator], None]] = [] if trace is None else [trace]
     if plot is not None:
         picture_format(plot)
         watches.append(trajectory)
@@ -111,6 +119,15 @@ def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Pat
     if plot is not None:
         plot_racing_line(trajectory, plot, bounds)
     return Comparison(result, bounds)
+
+
+def _keep(trace: EvaluationTrace, folder: ModelFolder) -> None:
+    """Write the steps; a folder that cannot be written to costs nobody the result."""
+    try:
+        trace.write(TraceFolder(folder.path))
+    except OSError as error:
+        typer.echo(f'note: the steps were not kept: cannot write {error.filename or folder.path} '
+                   f'({error.strerror}); --no-trace leaves them out', err=True)
 
 
 def print_result(shown: Comparison) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from racer_rl.cli.durations import format_duration
+from racer_rl.traces.sampling import Sampling
 from racer_vehicle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,6 +97,9 @@ def train(
     early_stop: Annotated[bool, typer.Option(
         '--early-stop/--no-early-stop',
         help='With --time or --steps: stop when held-out driving no longer improves.')] = True,
+    trace: Annotated[Sampling, typer.Option(
+        help='Steps to keep for analysis: every, sample (all of the first 100 iterations, then '
+             'one in ten), none.')] = Sampling.SAMPLE,
     resume: Annotated[
         bool, typer.Option('--resume', help='Go on with a model of this name.')
     ] = False,
@@ -118,7 +123,8 @@ def train(
     if resume:
         _refuse_options(
             context, _KEPT_BY_RESUME, '--resume is given; allowed with it: --time, --steps, '
-            '--until-laps, --until-robust, --no-early-stop. Leave it out, or train a new model.'
+            '--until-laps, --until-robust, --no-early-stop, --trace. Leave it out, or train a new '
+            'model.'
         )
         folder = open_model(name)
         plan = resumed_plan(folder, limits)
@@ -138,7 +144,7 @@ def train(
             algorithm=algorithm, method=method, network=network, metadata=metadata,
             hyperparameters=hyperparameters, max_speed=max_speed, randomization=randomization,
             seed=seed)
-    _run(folder, plan, resume=resume, as_json=as_json)
+    _run(folder, replace(plan, trace=trace), resume=resume, as_json=as_json)
 
 
 def _refuse_options(context: typer.Context, refused: frozenset[str], why: str) -> None:

@@ -7,7 +7,7 @@ made of; both add nothing but their interface.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from gymnasium import spaces
@@ -64,6 +64,19 @@ class Step(NamedTuple):
     laps: tuple[Lap, ...]
 
 
+class Witness(Protocol):
+    """Whoever takes note of what the cars do."""
+
+    def began(self, cars: NDArray[np.int64]) -> None:
+        """Cars (K,) stand where new episodes begin; told before their first step."""
+        ...
+
+    def stepped(self, output: NDArray[Any], rewards: NDArray[np.float32],
+                ended: NDArray[np.bool_]) -> None:
+        """A step was driven: policy outputs, rewards and whether the episode ended, of N cars."""
+        ...
+
+
 def observation_space(spec: ObservationSpec | None) -> spaces.Dict:
     """Space of the policy's input and of the critic's privileged one; None: only the latter."""
     parts: dict[str, spaces.Space[Any]] = {
@@ -90,6 +103,7 @@ class RaceBatch:
     Attributes:
         speed_limit_mps: No car drives faster, whatever the policy wants; see
             `racer_rl/training/curriculum.py`.
+        witnesses: Told of beginnings and steps.
     """
 
     def __init__(self, simulator: Simulator, observation: ObservationSpec | None,
@@ -105,6 +119,7 @@ class RaceBatch:
         """
         self.simulator, self.observation, self.action = simulator, observation, action
         self.speed_limit_mps = float('inf')
+        self.witnesses: list[Witness] = []
         self.observation_space = observation_space(observation)
         self.action_space = action_space(action)
         self._paymaster = paymaster
@@ -118,8 +133,10 @@ class RaceBatch:
         began = self.simulator.episodes
         self.simulator.reset(cars)
         self._moved[slice(None) if cars is None else cars] = True
+        chosen = np.arange(len(self._returns)) if cars is None else cars
+        for witness in self.witnesses:
+            witness.began(chosen)
         if self._paymaster is not None:
-            chosen = np.arange(len(self._returns)) if cars is None else cars
             self._paymaster.begin(chosen, began + 1 + np.arange(len(chosen)))
         self._returns[slice(None) if cars is None else cars] = 0.0
 
@@ -137,6 +154,8 @@ class RaceBatch:
         verdict = self.simulator.step(commands)
         rewards = self._pay()
         self._returns += rewards
+        for witness in self.witnesses:
+            witness.stepped(policy_output, rewards, verdict.ended)
         status = self.simulator.control.race['status']
         truncated = verdict.ended & np.isin(status, TRUNCATING)
         endings = tuple(self._ending(int(car)) for car in np.flatnonzero(verdict.ended))

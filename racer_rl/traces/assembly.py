@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from racer_rl.traces.columns import STATUSES, STEP_COLUMNS, empty_frame
+from racer_rl.traces.columns import STATUSES, STEP_COLUMNS
 from racer_rl.traces.rows import Columns
 from racer_sim.rules import Status
 
@@ -18,6 +18,13 @@ FULL_LAP_PERCENT: Final = 99.95
 _EMPTY, _IN_PROGRESS, _LAP_COMPLETE, _UNKNOWN = (
     STATUSES.index(label) for label in
     ('', Status.IN_PROGRESS.label, Status.LAP_COMPLETE.label, 'unknown'))
+
+
+def empty_frame(columns: dict[str, str]) -> pd.DataFrame:
+    """No rows, with all columns and their types."""
+    return pd.DataFrame({
+        name: pd.Categorical([]) if kind == 'category' else pd.Series([], dtype=kind)
+        for name, kind in columns.items()})
 
 
 @dataclass(slots=True)

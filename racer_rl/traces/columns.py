@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import pandas as pd
-
 from racer_sim.rules import Status
 
 STEP_COLUMNS: Final[dict[str, str]] = {
@@ -48,6 +46,8 @@ STEP_NAMES: Final[dict[str, str]] = {
 }
 """A file's name for a column to ours, where they differ."""
 
+FILE_NAMES: Final[dict[str, str]] = {ours: theirs for theirs, ours in STEP_NAMES.items()}
+
 STATUSES: Final[tuple[str, ...]] = (
     '', *(status.label for status in Status), 'unknown',
 )
@@ -75,10 +75,3 @@ EPISODE_COLUMNS: Final[dict[str, str]] = {
 """Of a frame of metrics: name to type. Times in simulated ms; `phase` is training or evaluation;
 `stream` tells one evaluation from another; `episode` counts from 1, as the files do, and is 0
 where the file does not say; `reward_score` is NaN there."""
-
-
-def empty_frame(columns: dict[str, str]) -> pd.DataFrame:
-    """No rows, with all columns and their types."""
-    return pd.DataFrame({
-        name: pd.Categorical([]) if kind == 'category' else pd.Series([], dtype=kind)
-        for name, kind in columns.items()})

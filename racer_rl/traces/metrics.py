@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from racer_rl.traces.columns import EPISODE_COLUMNS, empty_frame
+from racer_rl.traces.assembly import empty_frame
+from racer_rl.traces.columns import EPISODE_COLUMNS
 from racer_rl.traces.roles import EVALUATION, TRAINING, Role
 
 MOST_BYTES: Final = 256 << 20

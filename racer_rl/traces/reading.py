@@ -16,12 +16,10 @@ from racer_rl.traces.metrics import MOST_BYTES, metrics_frame, read_metrics
 from racer_rl.traces.printed import Printed
 from racer_rl.traces.roles import EVALUATION, TRAINING, Kind, Role, layout_of, role_of
 from racer_rl.traces.rows import Columns
+from racer_rl.traces.sampling import EPISODES_KEY, EPISODES_PER_ITERATION
 from racer_rl.traces.step_files import chunks, read_lines, read_parquet, read_table
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.metadata import ModelMetadata
-
-EPISODES_PER_ITERATION: Final = 20
-"""DeepRacer's, where neither hyperparameters nor the log tell another number."""
 
 MOST_TEXT_BYTES: Final = 4 << 20
 """Of a JSON, YAML or Python file beside the steps."""
@@ -31,7 +29,6 @@ ALONE: Final = {'.csv': Kind.TABLE, '.parquet': Kind.PARQUET, '.log': Kind.LINES
 """What a file that is given alone is, by its suffix."""
 
 _ITERATION: Final = re.compile(r'(\d{1,9})-iteration\.csv')
-_EPISODES_KEY: Final = 'num_episodes_between_training'
 _WORLD: Final = re.compile(rb'WORLD_NAME["\']?\s*[=:]\s*["\']?([A-Za-z0-9_.-]{1,64})')
 _HYPERPARAMETERS: Final = re.compile(rb'hyper-parameters[^{]{0,200}(\{[^{}]{1,4000}\})')
 _NODE: Final = re.compile(rb'^\s*(?:\[[^\]\n]*\]\s+)+', re.MULTILINE)
@@ -236,7 +233,7 @@ class _Walk:
                                  'more episodes than the CSV files.')
         for worker, part in enumerate(logs):
             part.renumber('worker', worker)
-        per_iteration = (hyperparameters or {}).get(_EPISODES_KEY) or self._episodes_per_iteration
+        per_iteration = (hyperparameters or {}).get(EPISODES_KEY) or self._episodes_per_iteration
         if not isinstance(per_iteration, int) or per_iteration < 1:
             per_iteration = EPISODES_PER_ITERATION
             self._remarks.append(f'How many episodes an iteration had is not known; '
@@ -248,8 +245,7 @@ class _Walk:
         tables, logs = self._of(Kind.TABLE, EVALUATION), self._of(Kind.LINES, EVALUATION)
         began = {part.first for part in tables.values()}
         for stream, part in logs.items():
-            same = [name for name, table in tables.items()
-                    if stream and name.startswith(f'{stream}/')]
+            same = [name for name in tables if stream and name.startswith(f'{stream}/')]
             if part.rows > sum(tables[name].rows for name in same) and (
                     same or part.first not in began):
                 for name in same:
@@ -287,5 +283,5 @@ def _object(text: str | None) -> dict[str, Any] | None:
 
 def _episodes_in(text: str) -> int | None:
     """What a log's hyperparameters say."""
-    found = (_object(text) or {}).get(_EPISODES_KEY)
+    found = (_object(text) or {}).get(EPISODES_KEY)
     return found if isinstance(found, int) and found > 0 else None

@@ -11,14 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from racer_rl.traces.columns import FILE_COLUMNS, STATUSES, STEP_COLUMNS, STEP_NAMES
+from racer_rl.traces.columns import FILE_COLUMNS, FILE_NAMES, STATUSES, STEP_COLUMNS
 from racer_rl.traces.rows import REQUIRED, Columns, mend, names_for, parse
 
 BLOCK_BYTES: Final = 4 << 20
 """Read at a time; a line that is longer is no line."""
 
 TRACE: Final = re.compile(rb'SIM_TRACE_LOG:[ ]?([^\r\n\t\x1b]*)')
-_FILE_NAMES: Final = {ours: theirs for theirs, ours in STEP_NAMES.items()}
 
 
 class Reader(Protocol):
@@ -72,7 +71,7 @@ def read_table(stream: IO[bytes], reader: Reader) -> None:
 def _header(line: bytes) -> list[str]:
     texts = line.removeprefix(b'\xef\xbb\xbf').decode('utf-8', 'replace').split(',')
     names = [text.strip().strip('"') for text in texts]
-    return [_FILE_NAMES.get(name, name) for name in names]
+    return [FILE_NAMES.get(name, name) for name in names]
 
 
 def read_lines(stream: IO[bytes], reader: Reader) -> None:

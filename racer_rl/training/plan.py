@@ -9,6 +9,7 @@ from typing import Final
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan, few_tracks
 from racer_rl.evaluation.suite import SuitePlan
+from racer_rl.traces.sampling import Sampling
 from racer_rl.training.distillation import Distillation
 from racer_rl.training.history import Verdict
 from racer_rl.training.hyperparameters import ALGORITHMS, Hyperparameters, PPOHyperparameters
@@ -118,6 +119,7 @@ class TrainingPlan:
             it counts as one that drives clean laps; otherwise its word is taken.
         held_out: What tells how well it drives elsewhere; None: nobody asks.
         distillation: How the model learns from a teacher that goes ahead; None: without one.
+        trace: Which iterations' steps are written into the model's folder.
         seed: Of network, exploration and simulator; NumPy's global generator takes 32 bits.
     """
 
@@ -128,6 +130,7 @@ class TrainingPlan:
     confirmed: bool = True
     held_out: SuitePlan | None = None
     distillation: Distillation | None = None
+    trace: Sampling = Sampling.SAMPLE
     seed: int = 0
 
     def __post_init__(self) -> None:

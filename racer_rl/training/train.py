@@ -22,6 +22,9 @@ from racer_rl.interruption import interrupt_flag
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.models import ModelFolder
+from racer_rl.traces.files import TraceFolder
+from racer_rl.traces.sampling import episodes_per_iteration
+from racer_rl.traces.writing import TrainingTrace
 from racer_rl.training.acting import FEW_THREADS, torch_threads
 from racer_rl.training.algorithms import RacerPPO, build_model
 from racer_rl.training.assessment import Assessment, Candidate
@@ -35,6 +38,7 @@ from racer_rl.training.routes import Route, TaughtRoute, TrialRoute
 from racer_rl.training.standing import Meter, Standing, Watcher
 from racer_rl.training.teacher import Teacher
 from racer_sim.simulator import Simulator
+from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, RewardError
 
 CHECKPOINT_SHARE: Final = 0.05
@@ -79,6 +83,12 @@ class Training:
         )
         self._improved = improved
         self.env = RaceVecEnv(batch)
+        self._trace = TrainingTrace(
+            TraceFolder(folder.path), plan.trace, simulator=batch.simulator,
+            discrete=isinstance(plan.setup.actions, DiscreteActions),
+            episodes_per_iteration=episodes_per_iteration(
+                plan.hyperparameters.to_deepracer_json()),
+        )
         self._curriculum = SpeedCurriculum(batch, plan.hyperparameters.start_speed_mps)
         self.meter = Meter()
         # Aside, the model learns on meanwhile: whoever is told of it would get another one.
@@ -94,12 +104,14 @@ class Training:
             batch.simulator.episodes = self.meter.episodes = kept['episodes']
             self._curriculum.limit_mps = kept.get('speed_limit_mps', float('inf'))
             self.assessment.resume(kept, best_kept)
+            self._trace.resume()
         else:
             # How many threads compute the first weights changes their last bits.
             with torch_threads(FEW_THREADS):
                 self.model = build_model(
                     plan.hyperparameters, plan.setup.network, self.env, plan.seed
                 )
+        self._trace.watch(batch)
         self._route = self._make_route()
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
@@ -111,6 +123,7 @@ class Training:
         assert isinstance(self.model, RacerPPO)
         log = RewardLog(self.folder.path / 'reward.log')
         teacher = Teacher(self.plan, self.reward, log)
+        self._trace.watch(teacher.env.batch)
         return TaughtRoute(self.model, self.env, self.plan, self.meter, self._spent, teacher)
 
     def run(self, watch: Watcher) -> StopReason:
@@ -128,13 +141,14 @@ class Training:
         )
         self.model.set_logger(logger)
         self._began_s = time.monotonic()
-        with closing(logger), interrupt_flag() as interrupted:
+        with closing(logger), closing(self._trace), interrupt_flag() as interrupted:
             try:
                 while (reason := self._reason(bool(interrupted))) is None:
                     moved = self._route.moves_model
                     self._route.learn()
                     if moved and self.assessment.is_due(self.model.num_timesteps):
                         self.assessment.assess(self.model, self.meter.mean_reward, self._cars)
+                        self._trace.evaluated(self.assessment.judgement.evaluation)
                     self._reward_watch.note(self.meter.mean_reward, self.meter.completion)
                     logger.dump(self.model.num_timesteps)
                     if moved:
@@ -142,6 +156,7 @@ class Training:
                     watch(self.standing)
                 if not interrupted:
                     self.assessment.conclude(self.model, self.meter.mean_reward, self._cars)
+                    self._trace.evaluated(self.assessment.judgement.evaluation)
             except RewardError:
                 self.save('last')
                 raise
