@@ -67,6 +67,7 @@ setup(
         'onnxruntime',
         'opencv-python-headless',
         'pandas>=2.2',
+        'pillow',  # reports: pictures of few colours
         'pyarrow',  # traces: Parquet, and reading and writing CSV fast
         'rich',
         'scipy',

@@ -22,7 +22,7 @@ FAIR: Final = 0.5
 
 
 def show_suite(folder: ModelFolder, checkpoint: str, seed: int, *, as_json: bool) -> None:
-    """Drive the suite with a model and print what came of it.
+    """Drive the suite with a model, keep what came of it in the model's folder, and print it.
 
     Args:
         folder: Of the model.
@@ -33,8 +33,9 @@ def show_suite(folder: ModelFolder, checkpoint: str, seed: int, *, as_json: bool
     with Console(stderr=True).status('driving under all conditions'):
         result = run_suite(folder.policy(checkpoint), few_tracks(folder.setup),
                            SuitePlan(seed=seed))
+    record = {'model': folder.name, 'checkpoint': checkpoint, **result.as_dict()}
+    folder.write_robustness(record)
     if as_json:
-        record = {'model': folder.name, 'checkpoint': checkpoint, **result.as_dict()}
         typer.echo(json.dumps(record, indent=2))
     else:
         _print(result)

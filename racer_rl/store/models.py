@@ -9,6 +9,7 @@ progress.json          where training stands, and the best evaluation
 checkpoints/last.zip   written between updates, atomically
 checkpoints/best.zip   the best by evaluation
 training.png           what the evaluations showed, over steps
+robustness.json        what the newest robustness suite showed
 tensorboard/           scalars
 """
 
@@ -142,6 +143,16 @@ class ModelFolder:
     def progress(self) -> dict[str, Any]:
         """Content of `progress.json`; empty before the first checkpoint."""
         return self._read_json('progress.json') if (self.path / 'progress.json').is_file() else {}
+
+    @property
+    def robustness(self) -> dict[str, Any]:
+        """Content of `robustness.json`; empty if the suite was never driven."""
+        there = (self.path / 'robustness.json').is_file()
+        return self._read_json('robustness.json') if there else {}
+
+    def write_robustness(self, result: Mapping[str, Any]) -> None:
+        """Replace `robustness.json`."""
+        self._write_json('robustness.json', result)
 
     def write_progress(self, progress: Mapping[str, Any]) -> None:
         """Replace `progress.json`."""
