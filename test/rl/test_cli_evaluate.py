@@ -12,6 +12,8 @@ from racer_rl.cli import bound_search, suite_view
 from racer_rl.cli.main import run
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.suite import SuitePlan
+from racer_rl.traces.laps import episodes_of
+from racer_rl.traces.log import read_log
 from racer_sim.lap_bound import LapBound, compute_lap_bound, lap_bound
 from racer_sim.track_library import find_track
 from racer_vehicle.action import ContinuousActions
@@ -26,7 +28,8 @@ class ScriptedModel:
     setup = RaceSetup(track='oval', image_age_s=(0.0, 0.066),
                       actions=ContinuousActions(speed_low_mps=1.0, speed_high_mps=2.0))
 
-    def __init__(self):
+    def __init__(self, path):
+        self.path = path
         self.checkpoints = []
 
     def policy(self, checkpoint):
@@ -61,7 +64,7 @@ def model(monkeypatch, racer_home):
     monkeypatch.setattr('racer_sim.lap_bound.compute_lap_bound', fast_answer)
     for track in (find_track('oval'), find_track('oval').reversed()):
         lap_bound(track, CarSpec(), 2.0, lambda words: None)
-    scripted = ScriptedModel()
+    scripted = ScriptedModel(racer_home / 'models' / 'alpha')
     monkeypatch.setattr(command, 'open_model', {'alpha': scripted}.__getitem__)
     return scripted
 
@@ -296,6 +299,34 @@ def test_unknown_model_is_one_line_and_two(racer_home, capsys):
     out, err = capsys.readouterr()
     assert (out, err.count('\n')) == ('', 1)
     assert err.startswith("error: unknown model 'alpha'; there is none yet.")
+
+
+def test_every_evaluation_keeps_its_steps_for_analysis(model, capsys):
+    shown = json_of(capsys, '--starts', '2', '--laps', '2')
+    json_of(capsys, '--starts', '1', '--laps', '1')
+    log = read_log(model.path)
+    driven = episodes_of(log.evaluation)
+    assert list(driven['iteration']) == [0, 0, 0, 0, 1]
+    lap_times_s = [lap_s for row in shown['runs'] for lap_s in row['lap_times_s']]
+    assert driven['complete'].all() and len(lap_times_s) == 4
+    told_ms = log.episodes['elapsed_time_in_milliseconds']
+    assert list(told_ms[:4] / 1e3) == pytest.approx(lap_times_s, abs=1e-3)
+    # Steps tell time in whole control periods.
+    assert list(driven['time_s'][:4]) == pytest.approx(lap_times_s, abs=0.067)
+
+
+def test_steps_are_not_kept_where_nobody_wants_them(model, capsys):
+    json_of(capsys, '--starts', '1', '--laps', '1', '--no-trace')
+    assert not list(model.path.glob('evaluation-*'))
+
+
+def test_a_folder_that_cannot_be_written_to_costs_nobody_the_result(model, capsys):
+    model.path.parent.mkdir(parents=True)
+    model.path.write_text('in the way')
+    assert run(['evaluate', 'alpha', '--starts', '1', '--laps', '1']) == 0
+    told = capsys.readouterr()
+    assert 'note: the steps were not kept' in told.err
+    assert '1 of 1 laps clean' in told.out
 
 
 @pytest.fixture
