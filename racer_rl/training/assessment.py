@@ -167,6 +167,7 @@ class Assessment:
             steps=steps, reward=reward, clean_share=evaluation.clean_share,
             held_out=judged.held_out, mean_lap_s=evaluation.mean_lap_s))
         self.warning = self.warning or self.history.warning
+        self._podium.overtrained = self.warning is not None
         is_best = self._podium.take(judged.merit)
         if is_best:
             self.best = evaluation

@@ -46,6 +46,7 @@ class Podium:
     Attributes:
         best: Merit of the best; None before the first.
         most_held_out: Of all policies that were judged.
+        overtrained: Set once driving elsewhere gets worse: then being faster is not enough.
     """
 
     def __init__(self, kept: Mapping[str, Any] | None = None) -> None:
@@ -53,15 +54,19 @@ class Podium:
         kept = kept or {}
         self.best = _merit_of(kept['best']) if kept.get('best') else None
         self.most_held_out: float | None = kept.get('most_held_out')
+        self.overtrained: bool = kept.get('overtrained', False)
 
     def as_plain(self) -> dict[str, Any]:
         """For a checkpoint."""
         return {'best': None if self.best is None else list(self.best),
-                'most_held_out': self.most_held_out}
+                'most_held_out': self.most_held_out, 'overtrained': self.overtrained}
 
     def would_take(self, merit: Merit) -> bool:
         """Whether a policy is better than the best, or as good: ties take the newer."""
         most = max(self.most_held_out or 0.0, merit.held_out or 0.0)
+        if self.best is not None and self.overtrained and (
+                (merit.held_out or 0.0) <= (self.best.held_out or 0.0)):
+            return False
         return self.best is None or _key(merit, most) >= _key(self.best, most)
 
     def take(self, merit: Merit) -> bool:

@@ -113,6 +113,15 @@ def test_a_faster_policy_wins_if_it_drives_elsewhere_about_as_well():
     assert podium.most_held_out == 0.9
 
 
+def test_after_overtraining_only_what_drives_elsewhere_better_wins():
+    podium = Podium()
+    podium.take(merit(held_out=0.6))
+    podium.overtrained = True
+    podium = Podium(json.loads(json.dumps(podium.as_plain())))
+    assert not podium.take(merit(held_out=0.58, lap_s=7.0)), 'faster is not enough any more'
+    assert podium.take(merit(held_out=0.62, lap_s=9.0))
+
+
 def test_a_podium_goes_on_where_it_was():
     podium = Podium()
     podium.take(merit(held_out=0.7))
