@@ -30,6 +30,7 @@ from racer_rl.evaluation.racing_line import Trajectory, picture_format, plot_rac
 from racer_rl.store.models import ModelFolder, open_model
 from racer_rl.traces.evaluating import EvaluationTrace
 from racer_rl.traces.files import TraceFolder
+from racer_sim.randomization import find_randomization
 from racer_sim.simulator import Simulator
 
 evaluate_app = typer.Typer(add_completion=False)
@@ -44,6 +45,8 @@ def evaluate_model(
     direction: Annotated[Literal['forward', 'reverse', 'both'] | None,
                          typer.Option(help='Instead of the one it trained in.')] = None,
     resets: Annotated[int, typer.Option(help='Incidents that a run survives.')] = 0,
+    randomization: Annotated[str, typer.Option(
+        help='What runs differ in: none, default, strong, or a .json file.')] = 'none',
     checkpoint: Annotated[Literal['best', 'last'],
                           typer.Option(help='Best by evaluation, or newest.')] = 'best',
     seed: Annotated[int, typer.Option(help='The same seed gives the same laps.')] = 0,
@@ -72,7 +75,8 @@ def evaluate_model(
         return
     setup = with_course(_known(folder) if track is None else folder.setup, track=track,
                         direction=direction)
-    plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
+    plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed,
+                          randomization=find_randomization(randomization))
     kept = EvaluationTrace(setup.actions) if trace else None
     shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot, bound=bound,
                    trace=kept)

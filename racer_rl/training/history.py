@@ -39,8 +39,8 @@ FALL: Final = 0.06
 REWARD_HOLDS: Final = 0.95
 """Share of the reward then that it has to be meanwhile: if that fell too, it is no overtraining.
 
-These three tell the runs of ten minutes whose whole robustness suite came out lower at the end (the
-kidney, Spain) from one where it did not (re:Invent 2018), well before the end.
+These three tell the runs of ten minutes whose whole robustness suite came out lower at the end
+(the kidney, Spain) from one where it did not (re:Invent 2018), well before the end.
 """
 
 

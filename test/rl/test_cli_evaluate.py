@@ -131,6 +131,19 @@ def test_seed_changes_the_laps(model, capsys):
     assert times[0] != times[1]
 
 
+def test_runs_differ_in_what_is_asked_for(model, capsys, tmp_path):
+    small_wheels = tmp_path / 'small_wheels.json'
+    small_wheels.write_text('{"profile": "none", "wheel_radius": [0.85, 0.85]}')
+    plain, small = (json_of(capsys, '--laps', '1', *options)
+                   for options in ((), ('--randomization', str(small_wheels))))
+    assert small['mean_lap_s'] > 1.05 * plain['mean_lap_s'], 'smaller wheels go slower'
+
+
+def test_an_unknown_profile_is_one_line(model, capsys):
+    assert run(['evaluate', 'alpha', '--randomization', 'wild']) == 2
+    assert "unknown randomization 'wild'" in capsys.readouterr().err
+
+
 def test_track_and_direction_replace_the_models_own(model, capsys):
     record = json_of(capsys, '--track', 'pebble', '--direction', 'reverse', '--starts', '1')
     assert [(run['track'], run['direction']) for run in record['runs']] == [('pebble', 'reverse')]
