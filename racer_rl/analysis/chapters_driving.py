@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 
 from racer_rl.analysis.action_charts import action_histogram, action_polar, command_chart
@@ -20,10 +22,11 @@ from racer_rl.analysis.places import incident_table, incidents, visits_grid, way
 from racer_rl.analysis.run import Run
 from racer_rl.analysis.sections import section_table, sector_times
 
-DRAWN_LAPS = 3
-SECTOR_LAPS = 5
+DRAWN_LAPS: Final = 3
+SECTOR_LAPS: Final = 5
+SHOWN_TRIALS: Final = 12
 
-_LAP_COLUMNS = {
+_LAP_COLUMNS: Final = {
     'episode': ('episode', 'd'), 'iteration': ('iteration', 'd'), 'time_s': ('time, s', '.2f'),
     'progress': ('lap, %', '.1f'), 'reward': ('reward', '.1f'),
     'mean_mps': ('m/s', '.2f'), 'end_status': ('ended', '')}
@@ -36,8 +39,11 @@ def laps_chapter(run: Run) -> Chapter:
               for by in BEST_BY if by != 'time' or episodes['complete'].any()]
     blocks: list[Block] = [*tables]
     if len(run.trials) and len(run.training):
-        blocks.append(table_of('Evaluations', best_laps(run.trials, 'progress', 12),
-                               _LAP_COLUMNS, 'The best twelve, by completion and time.'))
+        trials = best_laps(run.trials, 'progress', SHOWN_TRIALS)
+        paid = {name: shown for name, shown in _LAP_COLUMNS.items()
+                if name != 'reward' or trials['reward'].any()}
+        blocks.append(table_of('Evaluations', trials, paid,
+                               f'The best {SHOWN_TRIALS}, by completion and time.'))
     laps = best_laps(episodes[episodes['here']], 'time', SECTOR_LAPS)
     if len(laps):
         blocks.append(_sectors(run, laps))
@@ -108,10 +114,13 @@ def places_chapter(run: Run) -> Chapter:
         picture('Reward by waypoint', waypoint_chart(points, 'reward', 'mean reward of a step'),
                 'Bars of the mean reward at every waypoint.',
                 'What a step was worth where it was driven.'),
-        table_of('Sections', table.assign(where=[section.label for section in run.sections]), {
-            'where': ('section', ''), 'length_m': ('length, m', '.1f'),
-            'speed_mps': ('driven, m/s', '.2f'), 'asked_mps': ('commanded, m/s', '.2f'),
-            'possible_mps': ('possible, m/s', '.2f'), 'loss_s': ('lost a lap, s', '.2f')}, bound)]
+        table_of('Sections', table.assign(
+            where=[f'{section.number} {section.kind}' for section in run.sections]), {
+                'where': ('section', ''), 'first': ('from', 'd'), 'last': ('to', 'd'),
+                'length_m': ('length', '.1f'), 'speed_mps': ('driven', '.2f'),
+                'asked_mps': ('asked', '.2f'), 'possible_mps': ('possible', '.2f'),
+                'loss_s': ('lost, s', '.2f')},
+            'From and to: waypoints. Length in metres, speeds in m/s; lost: in a lap.')]
     if len(heaps):
         blocks += [
             picture('Incidents by waypoint', waypoint_chart(points, 'incidents', 'episodes'),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from racer_rl.analysis.blocks import Block, Chapter, Table, Text, picture, table_of
 from racer_rl.analysis.charts import (
     endings_chart,
@@ -13,8 +15,8 @@ from racer_rl.analysis.episodes import ending_table, iteration_table
 from racer_rl.analysis.run import Run
 from racer_rl.analysis.timing import timing_summary, timing_table
 
-PRINTED_LINES = 15
-SHOWN_ITERATIONS = 60
+PRINTED_LINES: Final = 15
+SHOWN_ITERATIONS: Final = 60
 """Rows of the table of iterations; of longer runs an even choice."""
 
 
@@ -30,9 +32,9 @@ def training_chapter(run: Run) -> Chapter:
         f'{last["reward"]:.1f}, completion from {first["progress"]:.0f} % to '
         f'{last["progress"]:.0f} %, and lap times.',
         'Shaded: the middle half and the middle four fifths of the episodes.'
-        + ('' if run.best is None else f' Dashed: iteration {run.best}, the best by '
-           f'{"evaluation" if run.best_iteration is None else "its run"}; the end of the chart '
-           f'is where training stopped{f" ({run.stopped})" if run.stopped else ""}.'))]
+        + ('' if run.best is None else f' Dashed: iteration {run.best}, the best '
+           f'{"by evaluation" if run.best_iteration is None else "checkpoint of the run"}.')
+        + ' Dotted: where training stopped.')]
     laps = run.progress[run.progress['complete']]
     if len(laps) > 2:
         relation = laps['reward'].rank().corr(laps['time_s'].rank())

@@ -62,6 +62,10 @@ def progress_chart(iterations: pd.DataFrame, trials: pd.DataFrame | None = None,
         laps.text(0.5, 0.5, 'no complete lap', transform=laps.transAxes, ha='center', color=GREY)
         laps.set_yticks([])
     laps.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in (reward, progress, laps):
+        axes.axvline(iterations.index[-1], color=GREY, linestyle=':', linewidth=1.5)
+    reward.annotate('stopped ', (iterations.index[-1], 0.0), xycoords=('data', 'axes fraction'),
+                    va='bottom', ha='right', color=GREY)
     if best is not None:
         for axes in (reward, progress, laps):
             axes.axvline(best, color=INK, linestyle='--', linewidth=1.2)

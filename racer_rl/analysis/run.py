@@ -42,7 +42,6 @@ class Run:
         bound: The lap bound of racer's car on that road, None if unknown.
         remarks: What a reader of the report should know about the data.
         best_iteration: Whose model was delivered, as far as known.
-        stopped: Why training ended, as far as known.
     """
 
     START_STEPS: ClassVar[int] = 15
@@ -55,7 +54,6 @@ class Run:
     bound: LapBound | None = None
     remarks: tuple[str, ...] = ()
     best_iteration: int | None = None
-    stopped: str | None = None
 
     @classmethod
     def of(cls, log: Log, *, courses: Iterable[Course] = (), track: str | None = None) -> Run:

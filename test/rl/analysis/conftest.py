@@ -9,12 +9,14 @@ import pytest
 
 from racer_rl.analysis.road import road_of_track
 from racer_rl.analysis.run import Run, prepared
+from racer_rl.cli.main import run as racer
 from racer_rl.traces.log import EPISODE_COLUMNS, STEP_COLUMNS, Log
 from racer_sim.lap_bound import LapBound
 from racer_sim.track_library import find_track
 
 matplotlib.use('Agg')  # what a machine without a display has
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 TRACK = 'kidney'
 POSSIBLE_MPS = 2.0
 
@@ -123,3 +125,30 @@ def healthy_episode(iteration, number):
 @pytest.fixture(scope='session')
 def healthy(plant):
     return plant(healthy_episode)
+
+
+@pytest.fixture(scope='session')
+def trained_home(tmp_path_factory):
+    """`$RACER_HOME` with a model `tiny` that was trained for a moment, every step traced."""
+    home = tmp_path_factory.mktemp('analysis') / 'racer_home'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('RACER_HOME', str(home))
+        assert racer(['train', '--name', 'tiny', '--track', TRACK, '--steps', '6000',
+                      '--trace', 'every', '--reward', 'stay_on_track']) == 0
+    return home
+
+
+@pytest.fixture
+def tiny(trained_home, monkeypatch):
+    """The model's name, with its home in place."""
+    monkeypatch.setenv('RACER_HOME', str(trained_home))
+    return 'tiny'
+
+
+@pytest.fixture(scope='session')
+def console_log():
+    """A real log of DeepRacer's console, kept beside the checkout because it is not ours."""
+    folder = REPOSITORY.parent / 'shared' / 'data' / 'logs' / 'console-2022'
+    if not folder.is_dir():
+        pytest.skip('NOT TESTED on a real log: ../shared/data/logs/console-2022 is absent')
+    return folder
