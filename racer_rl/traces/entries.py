@@ -71,7 +71,8 @@ def _of_file(source: Path) -> Entry:
 def _of_folder(source: Path) -> Iterator[Entry]:
     for folder, folders, names in os.walk(source):
         folders.sort()
-        for name in sorted(names):
+        # Parquet first: who has read it can leave out the CSV files of the same steps.
+        for name in sorted(names, key=lambda name: (not name.endswith('.parquet'), name)):
             path = Path(folder, name)
             if path.is_file() and not path.is_symlink():
                 yield Entry(path.relative_to(source).as_posix(), path.stat().st_size,

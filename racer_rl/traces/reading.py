@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from racer_rl.traces.assembly import Part, assemble
 from racer_rl.traces.entries import Entry, entries, is_archive, refused_if_broken
 from racer_rl.traces.log import Damage, Log
@@ -61,6 +63,11 @@ class _Walk:
 
     def __init__(self, source: Path) -> None:
         self._source, self._paths = source, list[str]()
+        self._packed: set[int] = set()
+        is_ours = (source / 'run.json').is_file()
+        self._ours = {phase for phase, tables in (
+            (TRAINING, 'training-simtrace'), (EVALUATION, 'evaluation-*/evaluation-simtrace'))
+            if is_ours and next(source.glob(tables), None) is not None}
         self._parts: dict[tuple[Kind, str, str], Part] = {}
         self._metrics: list[dict[str, Any]] = []
         self._damage: dict[str, Damage] = {}
@@ -76,7 +83,7 @@ class _Walk:
         if role is None and entry.path == self._source.name:
             role = _alone(entry.path)
         self._paths.append(entry.path)
-        if role is None or (role.kind is Kind.PARQUET and is_archive(self._source)):
+        if role is None or self._is_known(role):
             return
         if role.kind in (Kind.TABLE, Kind.PARQUET, Kind.LINES):
             self._read_steps(entry, role)
@@ -88,6 +95,15 @@ class _Walk:
                     self._printed.own(chunk)
         else:
             self._read_text(entry, role.kind)
+
+    def _is_known(self, role: Role) -> bool:
+        """Whether other files tell the same; an archive's Parquet comes too late for that."""
+        if role.kind is Kind.PARQUET:
+            return is_archive(self._source)
+        if role.kind is Kind.TABLE and role.phase == TRAINING:
+            return role.iteration in self._packed
+        # Our own log holds no more than our tables.
+        return role.kind is Kind.LINES and role.phase in self._ours
 
     def _read_steps(self, entry: Entry, role: Role) -> None:
         name = role.stream if role.kind is Kind.LINES else f'{role.stream}/{role.worker}'
@@ -102,6 +118,9 @@ class _Walk:
         read = {Kind.TABLE: read_table, Kind.LINES: read_lines}.get(role.kind, read_parquet)
         with entry.open() as stream:
             read(stream, reader)
+        if role.kind is Kind.PARQUET and role.phase == TRAINING:
+            self._packed.update(*(np.unique(columns['iteration']).tolist()
+                                  for columns in part.columns))
 
     def _note(self, path: str, lines: int, first_line: int, why: str) -> None:
         known = self._damage.get(path)
@@ -218,12 +237,8 @@ class _Walk:
 
     def _training(self, hyperparameters: Mapping[str, Any] | None) -> Any:
         """From tables or logs, whichever know more episodes: the console's tables are a sample."""
-        tables = list(self._of(Kind.TABLE, TRAINING).values())
-        packed = list(self._of(Kind.PARQUET, TRAINING).values())
-        if packed:
-            known = {iteration for part in packed for columns in part.columns
-                     for iteration in set(columns['iteration'].tolist())}
-            tables = packed + [part for part in tables if part.iteration not in known]
+        tables = [*self._of(Kind.PARQUET, TRAINING).values(),
+                  *self._of(Kind.TABLE, TRAINING).values()]
         logs = list(self._of(Kind.LINES, TRAINING).values())
         in_logs = sum(part.episodes for part in logs)
         if in_logs <= sum(part.episodes for part in tables):

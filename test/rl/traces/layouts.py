@@ -6,9 +6,9 @@ import tarfile
 
 import numpy as np
 
-COLUMNS = ('episode,steps,X,Y,yaw,steer,throttle,action,reward,done,all_wheels_on_track,progress,'
-           'closest_waypoint,track_len,tstamp,episode_status,pause_duration,'
-           'obstacle_crash_counter,wall_clock').split(',')
+COLUMNS = ('episode', 'steps', 'X', 'Y', 'yaw', 'steer', 'throttle', 'action', 'reward', 'done',
+           'all_wheels_on_track', 'progress', 'closest_waypoint', 'track_len', 'tstamp',
+           'episode_status', 'pause_duration', 'obstacle_crash_counter', 'wall_clock')
 METADATA = {
     'action_space': [{'steering_angle': -30.0, 'speed': 1.0, 'index': 0},
                      {'steering_angle': 30.0, 'speed': 1.0, 'index': 1}],
@@ -35,6 +35,11 @@ def rows(episodes, *, seed=0, action='1', wall=True, columns=19):
                     round(time_s, 3), status, 0.0, 0, round(1.7e9 + time_s, 4))
             lines.append(','.join(map(str, line[:columns])))
     return lines
+
+
+def joined(iterations):
+    """Lines of all, one after another."""
+    return [line for lines in iterations for line in lines]
 
 
 def table(lines, columns=19):
@@ -71,7 +76,7 @@ def console():
         **{f'sim-trace/training/training-simtrace/{k}-iteration.csv': table(every[k])
            for k in (0, 2)},
         f'sim-trace/evaluation/{identity}/evaluation-simtrace/0-iteration.csv': table(evaluation),
-        f'logs/training/training-{identity}-robomaker.log': log(sum(every, [])),
+        f'logs/training/training-{identity}-robomaker.log': log(joined(every)),
         f'logs/evaluation/evaluation-{identity}-robomaker.log': log(evaluation),
     }
 
@@ -84,7 +89,7 @@ def solution():
         **{f'sim-trace/training/{NEW}/training-simtrace/{k}-iteration.csv': table(lines)
            for k, lines in enumerate(every)},
         f'sim-trace/evaluation/{NEW}/evaluation-simtrace/0-iteration.csv': table(evaluation),
-        'logs/training/abc123-simulation.log': log(sum(every, []), prefix),
+        'logs/training/abc123-simulation.log': log(joined(every), prefix),
         'logs/evaluation/abc123-simulation.log': log(evaluation, prefix),
     }
 
