@@ -31,15 +31,17 @@ class Printed:
 
     def log(self, chunk: bytes) -> None:
         """Take part of a log: what stands between steps was printed by the reward function."""
-        if chunk.count(b'\n') == chunk.count(b'SIM_TRACE_LOG:'):
-            chunk = chunk[chunk.rstrip(b'\n').rfind(b'\n') + 1:]  # nothing but steps
-        for line in chunk.splitlines():
-            if b'SIM_TRACE_LOG:' in line:
-                self._flush(line)
-            elif self._between_steps and len(self._pending) < MOST_TEXTS:
-                text = _PREFIX.sub('', line[:2 * LONGEST_TEXT].decode('utf-8', 'replace')).strip()
-                if text and not _PLATFORM.match(text):
-                    self._pending.append(text)
+        lines = chunk.removesuffix(b'\n').split(b'\n')
+        # Most lines are steps: only the others are looked at, and the steps beside them.
+        others = [index for index, line in enumerate(lines) if b'SIM_TRACE_LOG:' not in line]
+        last = -1
+        for index in (*others, len(lines)):
+            if index > last + 1:
+                self._flush(lines[last + 1])
+                self._between_steps = not _ends_episode(lines[index - 1])
+            if index < len(lines) and self._between_steps:
+                self._note(lines[index])
+            last = index
 
     def own(self, chunk: bytes) -> None:
         """Take part of a `reward.log` of ours."""
@@ -48,14 +50,19 @@ class Printed:
                 self._add(match[2] or match[3] or '', int(match[1] or 0))
 
     def _flush(self, line: bytes) -> None:
-        """Count what came before a step; what comes after an episode's last is the platform's."""
-        match = TRACE.search(line)
-        fields = match[1].split(b',') if match else []
-        first = fields[0] if fields else b''
+        """Count what came before a step."""
+        if not self._pending:
+            return
+        episode = _fields(line)[0]
         for text in self._pending:
-            self._add(text, int(first) if first.isdigit() and len(first) < 10 else 0)
+            self._add(text, int(episode) if episode.isdigit() and len(episode) < 10 else 0)
         self._pending.clear()
-        self._between_steps = len(fields) > 9 and fields[9].strip() != b'True'
+
+    def _note(self, line: bytes) -> None:
+        """Keep a line until a step follows it, unless the platform wrote it."""
+        text = _PREFIX.sub('', line[:2 * LONGEST_TEXT].decode('utf-8', 'replace')).strip()
+        if text and len(self._pending) < MOST_TEXTS and not _PLATFORM.match(text):
+            self._pending.append(text)
 
     def _add(self, text: str, episode: int) -> None:
         text = text[:LONGEST_TEXT]
@@ -69,3 +76,14 @@ class Printed:
         rows = [(text, count, first) for text, (count, first) in order[:SHOWN_TEXTS]]
         frame = pd.DataFrame(rows, columns=['text', 'count', 'first_episode'])
         return frame.astype({'text': 'str', 'count': 'int64', 'first_episode': 'int64'})
+
+
+def _fields(line: bytes) -> list[bytes]:
+    match = TRACE.search(line)
+    return match[1].split(b',') if match else [b'']
+
+
+def _ends_episode(line: bytes) -> bool:
+    """Whether a step is an episode's last: what comes next is the platform's."""
+    fields = _fields(line)
+    return len(fields) < 10 or fields[9].strip() == b'True'

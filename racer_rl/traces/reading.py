@@ -114,7 +114,12 @@ class _Walk:
         def refused(lines: int, first_line: int, why: str) -> None:
             self._note(entry.path, lines, first_line, why)
 
-        reader = _FileReader(part, refused, self._look_at_log)
+        def text(chunk: bytes) -> None:
+            self._printed.log(chunk)
+            if not part.columns:
+                self._look_at_head(chunk[:chunk.find(b'SIM_TRACE_LOG:')])
+
+        reader = _FileReader(part, refused, text)
         read = {Kind.TABLE: read_table, Kind.LINES: read_lines}.get(role.kind, read_parquet)
         with entry.open() as stream:
             read(stream, reader)
@@ -129,13 +134,12 @@ class _Walk:
         else:
             self._damage[path] = Damage(path, known.lines + lines, known.first_line, known.why)
 
-    def _look_at_log(self, chunk: bytes) -> None:
-        """What a log tells besides steps."""
-        self._printed.log(chunk)
+    def _look_at_head(self, chunk: bytes) -> None:
+        """What a log tells before the first step."""
         if self._world is None and (match := _WORLD.search(chunk)):
             self._world = match[1].decode()
         if self._episodes_per_iteration is None and (
-                match := _HYPERPARAMETERS.search(_NODE.sub(b'', chunk[:1 << 20]))):
+                match := _HYPERPARAMETERS.search(_NODE.sub(b'', chunk))):
             self._episodes_per_iteration = _episodes_in(match[1].decode('utf-8', 'replace'))
 
     def _read_metrics(self, entry: Entry, role: Role) -> None:

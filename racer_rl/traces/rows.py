@@ -40,8 +40,9 @@ _MAY_LACK: Final = {'pause_duration': (0.0, 1e9), 'obstacle_crash_counter': (0, 
 _STATUS: Final = re.compile(r'[A-Za-z_ ]{0,32}')
 _NUMBER: Final = re.compile(rb'-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?')
 _STATUS_CODES: Final = {label: code for code, label in enumerate(STATUSES)}
-_PAIR: Final = re.compile(rb'"?\[[^\]\n]*\]"?')
-"""A continuous action: [a b], [a, b], or either in quotation marks."""
+_PAIR: Final = re.compile(rb'\[[^\]\n]*\]')
+"""A continuous action: [a b] or [a, b]. (That either may be in quotation marks is no part of it: a
+pattern that begins with what may lack takes ten times as long.)"""
 
 Columns = dict[str, NDArray[Any]]
 """A file's columns by our names, without those that its place tells; statuses as int8 indices of
@@ -163,11 +164,11 @@ def _mended(line: bytes, names: Sequence[str] | None) -> bytes | str:
     if own is None or len(own) != len(fields):
         allowed = '15 to 19' if own is None else len(own)
         return f'{len(fields)} columns; allowed: {allowed}'
-    values = dict(zip(own, fields, strict=True))
+    values = {name: text.strip(b' \t"') for name, text in zip(own, fields, strict=True)}
     for name, text in values.items():
-        if problem := _problem(name, text.strip()):
+        if problem := _problem(name, text):
             return f'{name} is {text.decode(errors="replace")[:40]!r}; allowed: {problem}'
-    return b','.join(values.get(name, b'').strip() for name in FILE_COLUMNS)
+    return b','.join(values.get(name, b'') for name in FILE_COLUMNS)
 
 
 def _problem(name: str, text: bytes) -> str:
