@@ -45,7 +45,7 @@ def training_chapter(run: Run) -> Chapter:
     shown = table.iloc[:: -(-len(table) // SHOWN_ITERATIONS)]
     blocks.append(table_of('Iterations', shown, {
         'iteration': ('iteration', 'd'), 'episodes': ('episodes', 'd'),
-        'complete': ('complete', '.0%'), 'progress': ('lap, %', '.1f'),
+        'complete': ('laps', '.0%'), 'progress': ('lap, %', '.1f'),
         'reward': ('reward', '.1f'), 'best_s': ('best, s', '.2f'),
         'median_s': ('median, s', '.2f')}))
     return Chapter(key='training', title='Training', blocks=tuple(blocks))

@@ -17,6 +17,7 @@ from racer_rl.analysis.style import (
     GREY,
     INK,
     ORANGE,
+    PAPER,
     RED,
     SERIES,
     new_axes,
@@ -40,7 +41,7 @@ def progress_chart(iterations: pd.DataFrame, trials: pd.DataFrame | None = None,
         trials: The same of evaluations, whose completion is drawn beside.
         best: Iteration to be marked.
     """
-    figure = new_figure(7.2)
+    figure = new_figure(7.6)
     reward, progress, laps = figure.subplots(3, 1, sharex=True)
     _bands(reward, iterations, 'reward', BLUE)
     reward.set(title='Reward of an episode')
@@ -50,7 +51,7 @@ def progress_chart(iterations: pd.DataFrame, trials: pd.DataFrame | None = None,
     if trials is not None and len(trials):
         progress.plot(trials.index, trials['progress'], color=ORANGE, marker='o', markersize=4,
                       label='evaluation, mean')
-    progress.legend(loc='best')
+    figure.legend(*progress.get_legend_handles_labels(), loc='outside upper center', ncols=2)
     laps.set(title='Lap time, s', xlabel='iteration')
     laps.plot(iterations.index, iterations['median_s'], color=BLUE, marker='o', markersize=4,
               label='median')
@@ -69,8 +70,9 @@ def progress_chart(iterations: pd.DataFrame, trials: pd.DataFrame | None = None,
     if best is not None:
         for axes in (reward, progress, laps):
             axes.axvline(best, color=INK, linestyle='--', linewidth=1.2)
-        reward.annotate(' best model', (best, 1.0), xycoords=('data', 'axes fraction'), va='top',
-                        ha='right' if best > iterations.index.to_numpy().mean() else 'left')
+        reward.annotate(' best model ', (best, 1.0), xycoords=('data', 'axes fraction'), va='top',
+                        ha='right' if best > iterations.index.to_numpy().mean() else 'left',
+                        bbox={'facecolor': PAPER, 'alpha': 0.8, 'pad': 1.0, 'linewidth': 0.0})
     return figure
 
 
@@ -249,7 +251,7 @@ def robustness_chart(cells: Sequence[Mapping[str, object]]) -> Figure:
                                             values='clean_share')
     table = table.reindex(columns=[name for name in ('', 'mild', 'hard') if name in table])
     figure, axes = new_axes(1.2 + 0.36 * len(table))
-    axes.imshow(table, cmap='RdYlGn', vmin=0.0, vmax=1.0, aspect='auto', alpha=0.75)
+    axes.imshow(table, cmap='RdYlGn', vmin=0.0, vmax=1.0, aspect='auto', alpha=0.6)
     for (row, column), share in np.ndenumerate(table.to_numpy()):
         if not np.isnan(share):
             axes.text(column, row, f'{share:.0%}', ha='center', va='center')

@@ -34,6 +34,9 @@ from racer_rl.analysis.style import (
 from racer_rl.evaluation.film_frame import speed_colours
 
 MARGIN_M: Final = 0.35
+MARGIN_OF_LINE_M: Final = 0.9
+"""Beside the borders, and beside a line whose borders are not known."""
+
 TALLEST_IN: Final = 6.4
 MOST_PATHS: Final = 300
 """Drawn; more only blacken the paper."""
@@ -187,8 +190,8 @@ def action_map(steps: pd.DataFrame, road: Road) -> Figure:
 
 def _map(road: Road, sections: Sequence[Section], *, bar: bool) -> tuple[Figure, Axes]:
     """An empty map of the road, with room for a colour bar below."""
-    x_min, y_min, x_max, y_max = road.bounds_m
-    ratio = (y_max - y_min + 2 * MARGIN_M) / (x_max - x_min + 2 * MARGIN_M)
+    x_min, y_min, x_max, y_max = _extent(road)
+    ratio = (y_max - y_min) / (x_max - x_min)
     figure = new_figure(min(WIDTH_IN * ratio, TALLEST_IN) + (0.85 if bar else 0.0))
     axes = figure.subplots()
     axes.set_axis_off()
@@ -201,8 +204,15 @@ def _map(road: Road, sections: Sequence[Section], *, bar: bool) -> tuple[Figure,
 
 
 def _limit(axes: Axes, road: Road) -> None:
+    x_min, y_min, x_max, y_max = _extent(road)
+    axes.set(xlim=(x_min, x_max), ylim=(y_min, y_max))
+
+
+def _extent(road: Road) -> tuple[float, float, float, float]:
+    """Smallest x and y, largest x and y of a map of the road."""
+    margin_m = MARGIN_OF_LINE_M if road.track is None else MARGIN_M
     x_min, y_min, x_max, y_max = road.bounds_m
-    axes.set(xlim=(x_min - MARGIN_M, x_max + MARGIN_M), ylim=(y_min - MARGIN_M, y_max + MARGIN_M))
+    return x_min - margin_m, y_min - margin_m, x_max + margin_m, y_max + margin_m
 
 
 def _draw_road(axes: Axes, road: Road) -> None:
