@@ -34,17 +34,17 @@ _LAP_COLUMNS: Final = {
 
 def laps_chapter(run: Run) -> Chapter:
     """Best laps by each measure, their sectors, and the lap that all best sectors would make."""
-    episodes = run.episodes
+    episodes = run.episodes[run.episodes['here']]
     tables = [table_of(f'Best by {by}', best_laps(episodes, by), _LAP_COLUMNS)
               for by in BEST_BY if by != 'time' or episodes['complete'].any()]
     blocks: list[Block] = [*tables]
     if len(run.trials) and len(run.training):
-        trials = best_laps(run.trials, 'progress', SHOWN_TRIALS)
+        trials = best_laps(run.trials[run.trials['here']], 'progress', SHOWN_TRIALS)
         paid = {name: shown for name, shown in _LAP_COLUMNS.items()
                 if name != 'reward' or trials['reward'].any()}
         blocks.append(table_of('Evaluations', trials, paid,
                                f'The best {SHOWN_TRIALS}, by completion and time.'))
-    laps = best_laps(episodes[episodes['here']], 'time', SECTOR_LAPS)
+    laps = best_laps(episodes, 'time', SECTOR_LAPS)
     if len(laps):
         blocks.append(_sectors(run, laps))
     intro = 'Times count from the start of an episode, mostly from standstill.'

@@ -11,7 +11,7 @@ from racer_rl.analysis.charts import (
     reward_against_time,
     timing_chart,
 )
-from racer_rl.analysis.episodes import ending_table, iteration_table
+from racer_rl.analysis.episodes import ending_table, iteration_table, timed_laps
 from racer_rl.analysis.run import Run
 from racer_rl.analysis.timing import timing_summary, timing_table
 
@@ -35,7 +35,7 @@ def training_chapter(run: Run) -> Chapter:
         + ('' if run.best is None else f' Dashed: iteration {run.best}, the best '
            f'{"by evaluation" if run.best_iteration is None else "checkpoint of the run"}.')
         + ' Dotted: where training stopped.')]
-    laps = run.progress[run.progress['complete']]
+    laps = timed_laps(run.progress).dropna(subset=['time_s'])
     if len(laps) > 2:
         relation = laps['reward'].rank().corr(laps['time_s'].rank())
         blocks.append(picture(

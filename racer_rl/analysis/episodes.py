@@ -66,8 +66,14 @@ def iteration_table(episodes: pd.DataFrame) -> pd.DataFrame:
         quantiles = groups[column].quantile(list(QUANTILES)).unstack()
         for quantile in QUANTILES:
             table[f'{column}_{round(100 * quantile)}'] = quantiles[quantile]
-    laps = episodes[episodes['complete']].groupby('iteration')['time_s']
+    laps = timed_laps(episodes).groupby('iteration')['time_s']
     return table.assign(best_s=laps.min(), median_s=laps.median())
+
+
+def timed_laps(episodes: pd.DataFrame) -> pd.DataFrame:
+    """Complete laps whose times can be compared: those on the road of the maps."""
+    laps = episodes[episodes['complete']]
+    return laps[laps['here']] if 'here' in laps else laps
 
 
 def best_laps(episodes: pd.DataFrame, by: str, count: int = 5) -> pd.DataFrame:
@@ -79,7 +85,7 @@ def best_laps(episodes: pd.DataFrame, by: str, count: int = 5) -> pd.DataFrame:
         count: How many.
     """
     column, ascending = BEST_BY[by]
-    candidates = episodes[episodes['complete']] if by == 'time' else episodes
+    candidates = timed_laps(episodes) if by == 'time' else episodes
     order = [column, 'time_s'] if by == 'progress' else [column]
     return candidates.sort_values(order, ascending=[ascending, True][:len(order)]).head(count)
 
@@ -106,12 +112,12 @@ def ending_table(episodes: pd.DataFrame) -> pd.DataFrame:
 
 def summary(episodes: pd.DataFrame) -> dict[str, float | int | None]:
     """Key figures of a run's episodes: counts, shares (0 to 1), seconds, metres a second."""
-    laps = episodes[episodes['complete']]
+    laps = timed_laps(episodes)
     late = episodes[episodes['iteration'] >= late_from(episodes)]
-    late_laps = late[late['complete']]
+    late_laps = timed_laps(late)
     return {
         'iterations': int(episodes['iteration'].nunique()), 'episodes': len(episodes),
-        'steps': int(episodes['steps'].sum()), 'complete_laps': len(laps),
+        'steps': int(episodes['steps'].sum()), 'complete_laps': int(episodes['complete'].sum()),
         'driven_s': float(episodes['time_s'].sum()),
         'completion': float(episodes['progress'].mean()) / 100.0,
         'late_completion': float(late['progress'].mean()) / 100.0,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from racer_rl.analysis.actions import action_table, is_discrete, zigzag_share
-from racer_rl.analysis.episodes import late_from
+from racer_rl.analysis.episodes import late_from, timed_laps
 from racer_rl.analysis.findings import Find, Finding, Severity
 from racer_rl.analysis.places import incident_table, incidents, steering_at_limit
 from racer_rl.analysis.sections import section_table
@@ -184,7 +184,9 @@ def reliable(run: Run) -> Finding | None:
     late = run.late
     if len(late) < FEWEST_INCIDENTS or late['complete'].mean() < 0.9:
         return None
-    times = late.loc[late['complete'], 'time_s']
+    times = timed_laps(late)['time_s']
+    if not len(times):
+        return None
     beside = '' if run.bound is None else (
         f' {times.median() / run.bound.bound_s:.2f} times the lap bound of '
         f'{run.bound.bound_s:.2f} s.')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from racer_rl.analysis.episodes import iteration_table
+from racer_rl.analysis.episodes import iteration_table, timed_laps
 from racer_rl.analysis.findings import Find, Finding, Severity
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def still_improving(run: Run) -> Finding | None:
 
 def faster_laps_pay_no_more(run: Run) -> Finding | None:
     """The reward of a lap does not rise as its time falls."""
-    laps = run.progress[run.progress['complete']]
+    laps = timed_laps(run.progress).dropna(subset=['time_s'])
     if len(laps) < FEWEST_LAPS:
         return None
     low, middle, high = laps['time_s'].quantile([0.1, 0.5, 0.9])

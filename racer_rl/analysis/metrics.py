@@ -46,10 +46,13 @@ def evaluation_progress(log: Log, traced: pd.DataFrame) -> pd.DataFrame:
 def _as_episodes(rows: pd.DataFrame, traced: pd.DataFrame, log: Log) -> pd.DataFrame:
     """Rows of metrics in the columns of `episode_table`."""
     status = rows['episode_status'].str.lower().str.replace(' ', '_')
+    time_s = rows['elapsed_time_in_milliseconds'] / 1000.0
     return pd.DataFrame({
         'iteration': _iterations(rows['episode'].to_numpy(np.int64) - 1, traced, log),
         'reward': rows['reward_score'], 'progress': rows['completion_percentage'],
-        'time_s': rows['elapsed_time_in_milliseconds'] / 1000.0, 'end_status': status,
+        # Metrics do not say on which of several tracks; then times mean nothing.
+        'time_s': time_s if traced['here'].all() else np.nan,
+        'end_status': status,
         'complete': status == 'lap_complete', 'steps': 0})
 
 

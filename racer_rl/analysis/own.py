@@ -47,6 +47,9 @@ def open_run(source: str, track: str | None = None) -> tuple[Run, ModelFolder | 
         ConfigError: There is nothing to be read, or the track is another one.
     """
     folder = folder_of(source)
+    if folder is not None and not any(folder.path.glob('*-simtrace/*')):
+        raise ConfigError(f'model {folder.name!r} kept no steps of its training or evaluations; '
+                          'allowed: one trained or evaluated with --trace every or sample.')
     log = read_log(source if folder is None else folder.path)
     run = Run.of(log, courses=() if folder is None else _courses(folder), track=track)
     return (run, None) if folder is None else (_with_history(run, folder), folder)

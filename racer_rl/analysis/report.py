@@ -25,7 +25,7 @@ from racer_rl.analysis.chapters_training import (
     timing_chapter,
     training_chapter,
 )
-from racer_rl.analysis.episodes import summary
+from racer_rl.analysis.episodes import summary, timed_laps
 from racer_rl.analysis.findings import findings_of
 from racer_rl.analysis.run import Run
 from racer_vehicle.errors import ConfigError
@@ -51,11 +51,11 @@ def report_of(run: Run, more: Sequence[Chapter] = ()) -> Report:
 def facts_of(run: Run) -> dict[str, str]:
     """The key figures of a run, for people."""
     figures = summary(run.episodes)
-    told, laps = run.progress, run.progress[run.progress['complete']]
+    told, laps = run.progress, timed_laps(run.progress)
     best_s = laps['time_s'].min() if len(laps) else None
     facts = {
         'episodes': f'{len(told):,}', 'steps in the log': f'{figures["steps"]:,}',
-        'complete laps': f'{len(laps):,}', 'best lap': seconds(best_s),
+        'complete laps': f'{int(told["complete"].sum()):,}', 'best lap': seconds(best_s),
         'complete at the end': f'{figures["late_complete_share"]:.0%}',
         'median lap at the end': seconds(figures['late_median_lap_s']),
     }

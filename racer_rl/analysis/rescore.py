@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from racer_rl.analysis.blocks import Chapter, Text, picture, table_of
+from racer_rl.analysis.episodes import timed_laps
 from racer_rl.analysis.run import Run
 from racer_rl.analysis.style import BLUE, GREEN, new_axes, styled
 from racer_rl.reward.loading import RewardFile
@@ -61,7 +62,7 @@ class Rescored:
 
     def lap_time_relation(self, which: str) -> float:
         """Rank correlation of a reward (`old`, `new`) with the time of complete laps."""
-        laps = self.episodes[self.episodes['complete']]
+        laps = timed_laps(self.episodes)
         return _ranks(laps[which], laps['time_s'])
 
     def preferred(self, which: str) -> pd.DataFrame:

@@ -30,6 +30,7 @@ LONGEST_STEP_S: Final = 1.0
 FASTEST_MPS: Final = 8.0
 """Twice what any car here can do: a greater jump is a car that was put back."""
 
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
     """One log, prepared.

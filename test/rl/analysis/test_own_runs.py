@@ -1,6 +1,7 @@
 """Real runs: one of ours with its model, and one of DeepRacer's console."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def test_another_track_is_refused_in_a_line(console_log, real_tracks, capsys):
     assert racer(['analyze', str(console_log), '--track',
                   str(real_tracks / 'Spain_track.npy')]) == 2
     assert 'does not fit: 0% of the places' in capsys.readouterr().err
+
+
+def test_a_model_without_steps_says_what_to_do(tiny, tmp_path, capsys):
+    shutil.copytree(open_model(tiny).path, tmp_path / 'bare',
+                    ignore=shutil.ignore_patterns('*-simtrace'))
+    assert racer(['analyze', str(tmp_path / 'bare')]) == 2
+    assert "model 'bare' kept no steps" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('content', [b'', b'\x00\xff\x80' * 1000, b'hello\nworld\n'])

@@ -207,6 +207,17 @@ def test_episodes_on_another_course_are_set_aside(track, lap_log, racer_home):
     assert 0.4 < run.training['here'].mean() < 1.0 and 'another course' in run.remarks[-1]
 
 
+def test_times_of_another_track_are_not_compared(plant, healthy):
+    run = plant(lambda iteration, number: {}, iterations=4)
+    there = run.training['unique_episode'] % 2 == 0
+    mixed = replace(run, training=run.training.assign(here=there.to_numpy()))
+    table = iteration_table(mixed.episodes.assign(time_s=np.where(
+        mixed.episodes['here'], mixed.episodes['time_s'], 1.0)))
+    assert table['best_s'].min() > 5.0
+    assert summary(mixed.episodes)['complete_laps'] == 40
+    assert set(best_laps(mixed.episodes, 'time').index % 2) == {0}
+
+
 def test_a_log_without_a_step_is_refused(lap_log, track):
     log = replace(lap_log(track), training=lap_log(track).training.iloc[:0])
     with pytest.raises(ConfigError, match='holds no step of a car'):
