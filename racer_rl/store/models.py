@@ -11,6 +11,7 @@ checkpoints/best.zip   the best by evaluation
 training.png           what the evaluations showed, over steps
 robustness.json        what the newest robustness suite showed
 tensorboard/           scalars
+training-simtrace/ and others: what the cars did, see racer_rl/traces/files.py
 """
 
 from __future__ import annotations

@@ -71,7 +71,11 @@ def test_until_laps_reaches_twelve_of_twelve():
              if path.is_file()}
     events = {name for name in files if name.startswith('tensorboard/events.out.tfevents.')}
     assert len(events) == 1
-    assert files - events == {
+    traces = {name for name in files if name.split('/')[0] in {
+        'training-simtrace', 'metrics', 'logs', 'model', 'ip'}}
+    assert {'training-simtrace/0-iteration.csv', 'metrics/TrainingMetrics.json',
+            'logs/training/training-simulation.log'} <= traces
+    assert files - events - traces == {
         'model_metadata.json', 'hyperparameters.json', 'reward_function.py', 'run.json',
         'progress.json', 'training.png', 'checkpoints/last.zip', 'checkpoints/best.zip'}
     metadata = ModelMetadata.from_json((folder.path / 'model_metadata.json').read_text())
@@ -90,6 +94,14 @@ def test_without_json_it_says_what_to_do_next(racer, tiny):
     assert out.startswith('stopped: the step limit was reached after 128 steps, ')
     assert 'best model: 0 of 12 laps clean.' in out
     assert out.endswith('train on: racer train --name m --resume\n')
+
+
+@pytest.mark.parametrize(('wanted', 'is_kept'), [('none', False), ('every', True)])
+def test_trace_says_whether_steps_are_kept(racer, tiny, wanted, is_kept):
+    code, _, err = racer('--name', 'kept', '--track', 'oval', '--steps', '1024', '--trace', wanted,
+                         '--hyperparameters', tiny, '--no-early-stop')
+    assert code == 0, err
+    assert (model_folder('kept').path / 'training-simtrace').is_dir() == is_kept
 
 
 def test_a_metadata_file_decides_car_and_actions(racer, tiny, tmp_path):
@@ -176,8 +188,8 @@ def test_resume_refuses_what_it_would_have_to_ignore(racer, option, value):
     code, out, err = racer('--name', 'm', '--resume', option, value)
     assert (code, out) == (2, '')
     assert err == (f'error: {option} is {value}, but --resume is given; allowed with it: --time, '
-                   '--steps, --until-laps, --until-robust, --no-early-stop. Leave it out, or '
-                   'train a new model.\n')
+                   '--steps, --until-laps, --until-robust, --no-early-stop, --trace. Leave it '
+                   'out, or train a new model.\n')
 
 
 def test_a_taught_model_says_so_and_is_resumed(racer, tiny):
