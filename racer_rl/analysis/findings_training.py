@@ -146,7 +146,7 @@ def faster_laps_pay_no_more(run: Run) -> Finding | None:
                  f'{fast["reward"].mean():.1f}, the slowest {slow["reward"].mean():.1f}; rank '
                  f'correlation of reward and lap time {relation:+.2f} (-1 would pay speed best).',
         advice='A slower lap has more steps to be paid for. Pay for progress in a step, or for '
-               'speed, and try it on this run: racer analyze --rescore REWARD.py')
+               'speed, and try it on this run: racer analyze SOURCE --rescore REWARD.py')
 
 
 def prints_flood(run: Run) -> Finding | None:
