@@ -21,7 +21,8 @@ ROS = {'rclpy', 'builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'nav_m
        'visualization_msgs', 'ament_index_python', 'launch', 'launch_ros'}
 """Modules that come with ROS and are never asked of PyPI."""
 
-DISTRIBUTIONS = {'cv2': 'opencv-python-headless', 'stable_baselines3': 'stable-baselines3'}
+DISTRIBUTIONS = {'PIL': 'pillow', 'cv2': 'opencv-python-headless',
+                 'stable_baselines3': 'stable-baselines3'}
 """Module to distribution, where the names differ."""
 
 ADDRESS = re.compile(r'https?:|file:|--(extra-)?index-url|--find-links|\+cpu|\+cu\d')
