@@ -31,6 +31,10 @@ class ScriptedModel:
     def __init__(self, path):
         self.path = path
         self.checkpoints = []
+        self.robustness = {}
+
+    def write_robustness(self, result):
+        self.robustness = result
 
     def policy(self, checkpoint):
         self.checkpoints.append(checkpoint)
@@ -365,6 +369,7 @@ def test_the_suite_is_one_object_for_programs(model, short_suite, capsys):
     assert record['conditions'][0]['condition'] == 'as specified'
     assert record['conditions'][0].keys() == {
         'condition', 'strength', 'clean_share', 'completion', 'mean_lap_s', 'runs'}
+    assert model.robustness == record  # for the report
     assert json_of(capsys, '--suite', 'robust') == record
 
 
