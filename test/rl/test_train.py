@@ -278,9 +278,9 @@ def reward_file(tmp_path, text):
 
 def test_what_a_reward_prints_is_in_the_models_log(folder, tmp_path):
     train(folder, plan_for(128, reward=reward_file(tmp_path, PRINTING)), watch)
-    first, *_, last = (folder.path / 'reward.log').read_text().splitlines()
+    first, *others = (folder.path / 'reward.log').read_text().splitlines()
     assert first == 'episode 1, step 1, car 0: at 1'
-    assert last.endswith('more lines left out; 20 a second are kept.')
+    assert any(line.endswith('more lines left out; 20 a second are kept.') for line in others)
 
 
 def test_a_reward_that_hangs_costs_no_update(folder, tmp_path):
