@@ -52,7 +52,8 @@ def test_a_trained_model_drives_every_lap_clean(bundle, trained, capsys):
     assert (record['clean_laps'], record['total_laps'], record['starts']) == (12, 12, 4), record
     assert (record['model'], record['sha256'], record['mode']) == (
         'laps', trained.sha256, 'lockstep')
-    assert record['timing']['dropped'] == 0
+    # A machine that stalls for longer than a command may be old costs an image its command.
+    assert record['timing']['dropped'] <= 0.01 * record['timing']['images']
     assert record['timing']['applied']['p50_ms'] > 0.0
     assert 'in progress' in err
 
