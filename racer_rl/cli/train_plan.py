@@ -92,7 +92,8 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
     setup = RaceSetup(track=_tracks(tracks or goal.tracks), direction=direction or goal.direction,
                       reward=reward, compat=compat,
                       network=find_network(network or goal.network).name,
-                      randomization=find_randomization(randomization or goal.randomization))
+                      randomization=(goal.conditions if randomization is None
+                                     else find_randomization(randomization)))
     if metadata is None:
         fastest = goal.max_speed_mps if max_speed is None else max_speed
         setup = replace(setup, actions=ContinuousActions(speed_high_mps=fastest))

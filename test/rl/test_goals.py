@@ -1,5 +1,7 @@
 """Goals fill in what was not said, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
 from racer_rl.cli.main import run
@@ -35,7 +37,8 @@ def test_finish_is_one_track_until_its_laps_are_clean():
 def test_generalise_is_many_tracks_both_ways_and_other_cars():
     made = plan('generalise')
     assert len(made.setup.tracks) == 64 and made.setup.direction == 'both'
-    assert made.setup.randomization == DEFAULT
+    assert made.setup.randomization == replace(DEFAULT, latency_s=(0.0, 0.05))
+    assert plan('generalise', randomization='default').setup.randomization == DEFAULT
     assert made.limits.time_s == 170.0 and made.limits.early and not made.limits.until_laps
     assert made.held_out is not None
     assert (made.hyperparameters.n_envs, made.setup.stack) == (64, 2)
