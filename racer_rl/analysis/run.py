@@ -66,12 +66,13 @@ class Run:
             track: Name or file that a person gives; by default one is looked for.
 
         Raises:
-            ConfigError: There is no step, or the given track is not the one that was driven.
+            ConfigError: There is no step in which a car drives, or the given track is not the one
+                that was driven.
         """
         rows = log.training if len(log.training) else log.evaluation
-        if not len(rows):
-            raise ConfigError(f'{log.source} holds no step of a car; give a log with SIM_TRACE '
-                              'lines, or the folder that it lies in.')
+        if rows['episode_status'].isin(STANDING).all():
+            raise ConfigError(f'{log.source} holds {len(rows)} steps, and in none of them a car '
+                              'drives; give a longer log, or the folder that it lies in.')
         road = find_road(rows, courses=courses, named=log.track, given=track)
         frames = [prepared(frame, road) for frame in (log.training, log.evaluation)]
         away = 1.0 - float(np.average([frame['here'].mean() for frame in frames if len(frame)],

@@ -62,7 +62,8 @@ def sections_of(road: Road) -> tuple[Section, ...]:
     starts = _bends(road) if road.track is not None else None
     if starts is None or not 2 <= len(starts) <= MOST:
         edges = road.length_m * np.arange(EQUAL_PARTS) / EQUAL_PARTS
-        rows = np.unique(np.searchsorted(road.s_m, edges))
+        # Past the last waypoint comes the first.
+        rows = np.unique(np.searchsorted(road.s_m, edges) % road.waypoints)
         starts = [(int(row), 'part') for row in rows]
     nexts = [row for row, _ in starts[1:] + starts[:1]]
     sections = []

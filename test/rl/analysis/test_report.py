@@ -6,6 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from racer_rl.analysis.blocks import Picture, Table
@@ -13,6 +14,7 @@ from racer_rl.analysis.charts import robustness_chart
 from racer_rl.analysis.compare import comparison_of, on_same_road, speed_difference
 from racer_rl.analysis.maps import COLOURED_BY, racing_line
 from racer_rl.analysis.report import html_of, record_of, report_of
+from racer_rl.analysis.run import Run
 from racer_rl.analysis.style import TEXT_PT, WIDTH_IN, png_of
 from racer_rl.cli.main import run as racer
 from racer_vehicle.errors import ConfigError
@@ -97,6 +99,21 @@ def test_short_and_odd_runs_have_reports(plant, how):
     run = plant(lambda iteration, number: how, iterations=1, episodes=1, with_bound=False)
     page = html_of(report_of(run))
     assert '<h1>planted</h1>' in page and 'There is no lap bound' in page
+
+
+@pytest.mark.parametrize('kept', [1, 2, 3, 5, 9, 17, 40])
+def test_a_log_that_breaks_off_early_has_a_report(lap_log, track, kept):
+    log = lap_log(track)
+    run = Run.of(replace(log, training=log.training.head(kept)))
+    assert '<h1>planted</h1>' in html_of(report_of(run))
+
+
+def test_a_log_in_which_nobody_drives_is_refused(lap_log, track):
+    log = lap_log(track)
+    waiting = log.training.head(2).assign(
+        episode_status=pd.Categorical(['prepare'] * 2))
+    with pytest.raises(ConfigError, match='holds 2 steps, and in none of them a car drives'):
+        Run.of(replace(log, training=waiting))
 
 
 def test_a_log_of_evaluations_alone_has_a_report(plant, healthy):

@@ -220,5 +220,5 @@ def test_times_of_another_track_are_not_compared(plant, healthy):
 
 def test_a_log_without_a_step_is_refused(lap_log, track):
     log = replace(lap_log(track), training=lap_log(track).training.iloc[:0])
-    with pytest.raises(ConfigError, match='holds no step of a car'):
+    with pytest.raises(ConfigError, match='holds 0 steps, and in none'):
         Run.of(log)
