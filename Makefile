@@ -20,7 +20,7 @@ race: setup ## train a car, race it, film it; TRACK=name or TRACK=file.npy picks
 test: setup ## every check: style, types, architecture, tests
 	@status=0; \
 	$(MAKE) --no-print-directory --keep-going lint types || status=$$?; \
-	$(BIN)/python -m pytest -n 2 || status=$$?; \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup || status=$$?; \
 	exit $$status
 
 bench: setup ## measure the simulator and training on this machine

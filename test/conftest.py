@@ -17,6 +17,17 @@ hypothesis.settings.register_profile('ci', deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile('ci' if os.environ.get('CI') else 'laptop')
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several test processes one runs all the ROS graphs, one graph after another.
+
+    Two graphs at once are more processes than two cores run in time, and a command that is late
+    is not driven, as on a car.
+    """
+    for item in items:
+        if item.get_closest_marker('ros'):
+            item.add_marker(pytest.mark.xdist_group('graphs'))
+
+
 @pytest.fixture
 def repository() -> Path:
     """Root of the source tree."""

@@ -93,6 +93,7 @@ def test_it_stops_where_a_command_stops(racer_home, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group('graphs')
 def test_a_whole_demo(racer_home, tmp_path):
     words = [sys.executable, '-c', 'from racer_rl.cli.main import main; main()',
              'demo', '--track', 'oval', '--out', 'out']
