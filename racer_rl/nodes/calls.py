@@ -14,6 +14,10 @@ from racer_vehicle.nodes import ros
 
 WAKE_S: Final = 0.1
 
+ASK_AGAIN_S: Final = 4.0
+"""A server may hear a request before DDS has shown it where the answer goes, which is then lost.
+Every service of the contract sets a state, so that asking twice does no harm."""
+
 
 class SilenceError(RacerError):
     """Something that a node of the graph should have said did not come."""
@@ -61,9 +65,16 @@ def call(node: Node, name: str, request: Any, executor: Executor, patience_s: fl
     client = ros.client(node, name, namespace)
     try:
         spin_until(executor, client.service_is_ready, patience_s, f'service {name}')
-        future = client.call_async(request)
-        spin_until(executor, future.done, patience_s, f'an answer of {name}')
-        response = future.result()
+        asked: list[Any] = []
+        ask_s = time.monotonic()
+
+        def is_answered() -> bool:
+            if time.monotonic() >= ask_s + len(asked) * ASK_AGAIN_S:
+                asked.append(client.call_async(request))
+            return any(future.done() for future in asked)
+
+        spin_until(executor, is_answered, patience_s, f'an answer of {name}')
+        response = next(future.result() for future in asked if future.done())
     finally:
         node.destroy_client(client)
     if not response.success:
