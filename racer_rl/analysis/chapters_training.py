@@ -11,7 +11,12 @@ from racer_rl.analysis.charts import (
     reward_against_time,
     timing_chart,
 )
-from racer_rl.analysis.episodes import ending_table, iteration_table, timed_laps
+from racer_rl.analysis.episodes import (
+    ending_table,
+    iteration_table,
+    rank_correlation,
+    timed_laps,
+)
 from racer_rl.analysis.run import Run
 from racer_rl.analysis.timing import timing_summary, timing_table
 
@@ -22,9 +27,8 @@ SHOWN_ITERATIONS: Final = 60
 
 def training_chapter(run: Run) -> Chapter:
     """Progress over iterations."""
-    table, trials = iteration_table(run.progress), None
-    if len(run.evaluated):
-        trials = iteration_table(run.evaluated)
+    table = run.iterations
+    trials = iteration_table(run.evaluated) if len(run.evaluated) else None
     first, last = table.iloc[0], table.iloc[-1]
     blocks: list[Block] = [picture(
         'Progress', progress_chart(table, trials, best=run.best),
@@ -37,7 +41,7 @@ def training_chapter(run: Run) -> Chapter:
         + ' Dotted: where training stopped.')]
     laps = timed_laps(run.progress).dropna(subset=['time_s'])
     if len(laps) > 2:
-        relation = laps['reward'].rank().corr(laps['time_s'].rank())
+        relation = rank_correlation(laps['reward'], laps['time_s'])
         blocks.append(picture(
             'Does the reward want fast laps?', reward_against_time(laps),
             f'{len(laps)} complete laps as dots of time and reward; rank correlation '

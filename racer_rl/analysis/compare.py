@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from racer_rl.analysis.blocks import Block, Chapter, Report, Table, Text, picture
 from racer_rl.analysis.charts import compared_progress, compared_sections
-from racer_rl.analysis.episodes import iteration_table
 from racer_rl.analysis.findings import findings_of
 from racer_rl.analysis.maps import waypoint_map
 from racer_rl.analysis.places import waypoint_table
@@ -99,8 +98,7 @@ def _figures(runs: Sequence[Run], names: Sequence[str]) -> Chapter:
 
 
 def _progress(runs: Sequence[Run], names: Sequence[str]) -> Chapter:
-    tables = {name: iteration_table(run.progress)
-              for name, run in zip(names, runs, strict=True)}
+    tables = {name: run.iterations for name, run in zip(names, runs, strict=True)}
     ends = ', '.join(f'{name} {table["progress"].iloc[-1]:.0f} %'
                      for name, table in tables.items())
     return Chapter(key='progress', title='Progress', blocks=(picture(

@@ -76,6 +76,13 @@ def timed_laps(episodes: pd.DataFrame) -> pd.DataFrame:
     return laps[laps['here']] if 'here' in laps else laps
 
 
+def rank_correlation(one: pd.Series[float], other: pd.Series[float]) -> float:
+    """Spearman's, -1 to 1; NaN of fewer than three pairs, or where either never differs."""
+    if len(one) < 3 or one.nunique() < 2 or other.nunique() < 2:
+        return float('nan')
+    return float(one.rank().corr(other.rank()))
+
+
 def best_laps(episodes: pd.DataFrame, by: str, count: int = 5) -> pd.DataFrame:
     """The best episodes.
 

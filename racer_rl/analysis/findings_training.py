@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from racer_rl.analysis.episodes import iteration_table, timed_laps
+from racer_rl.analysis.episodes import iteration_table, rank_correlation, timed_laps
 from racer_rl.analysis.findings import Find, Finding, Severity
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ FEWEST_EPISODES: Final = 40
 
 def reward_without_progress(run: Run) -> Finding | None:
     """The reward rises while the car gets no further."""
-    table = iteration_table(run.progress)
+    table = run.iterations
     if len(table) < FEWEST_ITERATIONS:
         return None
     early, late = _parts(table, 3)[0], _parts(table, 3)[-1]
@@ -84,8 +84,7 @@ def reward_without_progress(run: Run) -> Finding | None:
 
 def best_long_ago(run: Run) -> Finding | None:
     """The best iteration lies far back and later ones are worse."""
-    judged = run.evaluated if len(run.evaluated) else run.progress
-    table = iteration_table(judged)
+    table = iteration_table(run.evaluated) if len(run.evaluated) else run.iterations
     if len(table) < FEWEST_ITERATIONS:
         return None
     smooth = table['progress'].rolling(3, center=True, min_periods=2).mean()
@@ -104,7 +103,7 @@ def best_long_ago(run: Run) -> Finding | None:
 
 def still_improving(run: Run) -> Finding | None:
     """The end of training came while it was getting better."""
-    table = iteration_table(run.progress)
+    table = run.iterations
     if len(table) < FEWEST_ITERATIONS:
         return None
     third, last = _parts(table, 4)[-2:]
@@ -133,7 +132,7 @@ def faster_laps_pay_no_more(run: Run) -> Finding | None:
     low, middle, high = laps['time_s'].quantile([0.1, 0.5, 0.9])
     if laps['reward'].std() == 0.0 or high - low < TIME_SPREAD * middle:
         return None
-    relation = float(laps['reward'].rank().corr(laps['time_s'].rank()))
+    relation = rank_correlation(laps['reward'], laps['time_s'])
     if relation <= PAYS_FASTER:
         return None
     slower = relation >= PAYS_SLOWER

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from racer_rl.analysis.blocks import Chapter, Text, picture, table_of
-from racer_rl.analysis.episodes import timed_laps
+from racer_rl.analysis.episodes import rank_correlation, timed_laps
 from racer_rl.analysis.run import Run
 from racer_rl.analysis.style import BLUE, GREEN, new_axes, styled
 from racer_rl.reward.loading import RewardFile
@@ -58,12 +58,12 @@ class Rescored:
     @property
     def agreement(self) -> float:
         """Rank correlation of both rewards over episodes, -1 to 1; NaN if one never differs."""
-        return _ranks(self.episodes['old'], self.episodes['new'])
+        return rank_correlation(self.episodes['old'], self.episodes['new'])
 
     def lap_time_relation(self, which: str) -> float:
         """Rank correlation of a reward (`old`, `new`) with the time of complete laps."""
         laps = timed_laps(self.episodes)
-        return _ranks(laps[which], laps['time_s'])
+        return rank_correlation(laps[which], laps['time_s'])
 
     def preferred(self, which: str) -> pd.DataFrame:
         """The episodes that a reward (`old`, `new`) likes best, best first."""
@@ -178,12 +178,6 @@ def _lanes(episode: NDArray[np.int32]) -> list[NDArray[np.int64]]:
         lengths[shortest] += len(part)
     rows = [np.concatenate(lane) for lane in lanes]
     return sorted(rows, key=len, reverse=True)
-
-
-def _ranks(one: pd.Series[float], other: pd.Series[float]) -> float:
-    if len(one) < 3 or one.nunique() < 2 or other.nunique() < 2:
-        return float('nan')
-    return float(one.rank().corr(other.rank()))
 
 
 def rescore_chapter(result: Rescored) -> Chapter:

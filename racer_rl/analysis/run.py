@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 import pandas as pd
 
-from racer_rl.analysis.episodes import episode_table, late_from
+from racer_rl.analysis.episodes import episode_table, iteration_table, late_from
 from racer_rl.analysis.metrics import evaluation_progress, training_progress
 from racer_rl.analysis.road import Road, find_road, fit
 from racer_rl.analysis.sections import Section, sections_of
@@ -129,6 +129,11 @@ class Run:
     def progress(self) -> pd.DataFrame:
         """Episodes that tell how training went; see `training_progress`."""
         return training_progress(self.log, self.episodes)
+
+    @cached_property
+    def iterations(self) -> pd.DataFrame:
+        """`iteration_table` of `progress`."""
+        return iteration_table(self.progress)
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:

@@ -17,17 +17,16 @@ import contextlib
 import datetime
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from racer_rl.traces.roles import iteration_of
 from racer_rl.traces.texts import HEADER, log_lines
 from racer_vehicle.storage import write_atomically
 
 METRICS_VERSION: Final = 1.0
-_ITERATION: Final = re.compile(r'(\d{1,9})-iteration\.csv')
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,8 @@ class TraceFolder:
     def last_iteration(self) -> int:
         """Highest number of an iteration that is there; -1 if there is none."""
         folder = self.iteration(0).parent
-        found = (_ITERATION.fullmatch(path.name) for path in folder.glob('*-iteration.csv'))
-        return max((int(match[1]) for match in found if match), default=-1)
+        found = (iteration_of(path.name) for path in folder.glob('*-iteration.csv'))
+        return max((number for number in found if number is not None), default=-1)
 
     def copy_descriptions(self) -> None:
         """Put metadata and hyperparameters where the community's tools look for them."""

@@ -16,7 +16,15 @@ from racer_rl.traces.entries import Entry, entries, is_archive, refused_if_broke
 from racer_rl.traces.log import Damage, Log
 from racer_rl.traces.metrics import MOST_BYTES, metrics_frame, read_metrics
 from racer_rl.traces.printed import Printed
-from racer_rl.traces.roles import EVALUATION, TRAINING, Kind, Role, layout_of, role_of
+from racer_rl.traces.roles import (
+    EVALUATION,
+    TRAINING,
+    Kind,
+    Role,
+    iteration_of,
+    layout_of,
+    role_of,
+)
 from racer_rl.traces.rows import Columns
 from racer_rl.traces.sampling import EPISODES_KEY, EPISODES_PER_ITERATION
 from racer_rl.traces.step_files import chunks, read_lines, read_parquet, read_table
@@ -30,7 +38,6 @@ ALONE: Final = {'.csv': Kind.TABLE, '.parquet': Kind.PARQUET, '.log': Kind.LINES
                 '.txt': Kind.LINES}
 """What a file that is given alone is, by its suffix."""
 
-_ITERATION: Final = re.compile(r'(\d{1,9})-iteration\.csv')
 _WORLD: Final = re.compile(rb'WORLD_NAME["\']?\s*[=:]\s*["\']?([A-Za-z0-9_.-]{1,64})')
 _HYPERPARAMETERS: Final = re.compile(rb'hyper-parameters[^{]{0,200}(\{[^{}]{1,4000}\})')
 _NODE: Final = re.compile(rb'^\s*(?:\[[^\]\n]*\]\s+)+', re.MULTILINE)
@@ -287,8 +294,7 @@ class _Walk:
 def _alone(name: str) -> Role | None:
     """What a file is that was given by itself."""
     kind = ALONE.get(Path(name).suffix.lower())
-    iteration = _ITERATION.fullmatch(name)
-    return Role(kind, iteration=int(iteration[1]) if iteration else 0) if kind else None
+    return Role(kind, iteration=iteration_of(name) or 0) if kind else None
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

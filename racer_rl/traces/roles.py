@@ -48,6 +48,7 @@ class Role:
 _TABLE: Final = re.compile(
     r'(?:(?P<folder>[^/]+)/)?(?P<phase>training|evaluation)-simtrace/(?P<iteration>\d{1,9})'
     r'-iteration\.csv')
+_ITERATION: Final = re.compile(r'(\d{1,9})-iteration\.csv')
 _PARQUET: Final = re.compile(r'(?P<phase>training|evaluation)-simtrace/[^/]+\.parquet')
 _METRICS: Final = re.compile(
     r'(?:^|/)(?:metrics/.*\.json|(?:training|evaluation)?_?metrics[^/]*\.json)', re.IGNORECASE)
@@ -93,6 +94,12 @@ def role_of(path: str) -> Role | None:
         phase = _phase(path)
         return Role(Kind.LINES, phase, stream_of(name) if phase == EVALUATION else '')
     return None
+
+
+def iteration_of(name: str) -> int | None:
+    """Number of the iteration whose CSV file has this name; None if it is no such file."""
+    match = _ITERATION.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def _end(pattern: re.Pattern[str], path: str) -> re.Match[str] | None:

@@ -33,7 +33,7 @@ class SpeedCurriculum:
     @property
     def limit_mps(self) -> float:
         """No car drives faster; the fastest action's speed once nothing is held back."""
-        return min(self._batch.speed_limit_mps, self._top_mps)
+        return self._batch.speed_limit_mps
 
     @limit_mps.setter
     def limit_mps(self, limit_mps: float) -> None:

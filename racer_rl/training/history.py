@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 IMPROVEMENT: Final = 0.03
 """Of the held-out driving (0 to 1) that counts as better: so few runs tell no less."""
@@ -147,9 +148,10 @@ class History:
     @property
     def warning(self) -> str | None:
         """What a person who lets an overtrained run go on should know; None while it is not."""
-        if self.fall is None:
+        fall = self.fall
+        if fall is None:
             return None
-        best, now = self.fall
+        best, now = fall
         return (f'held-out driving fell from {best.held_out:.0%} at {best.steps:,} steps to '
                 f'{now.held_out:.0%} at {now.steps:,} while the reward did not: overtraining. '
                 'The better checkpoint is kept')
@@ -158,9 +160,12 @@ class History:
     def _trends(self) -> list[Trend]:
         """Where it was driven elsewhere: the latest five evaluations, after each of them."""
         rows = [row for row in self.rows if row.held_out is not None and row.reward is not None]
-        return [Trend(rows[end - 1].steps, *np.median(
-            [(row.held_out, row.reward) for row in rows[end - RECENT:end]], axis=0))
-            for end in range(RECENT, len(rows) + 1)]
+        if len(rows) < RECENT:
+            return []
+        known = np.array([(row.held_out, row.reward) for row in rows], dtype=np.float64)
+        medians = np.median(sliding_window_view(known, RECENT, axis=0), axis=-1)
+        return [Trend(row.steps, *median)
+                for row, median in zip(rows[RECENT - 1:], medians.tolist(), strict=True)]
 
 
 FIRST_LOOK: Final = 8
