@@ -22,6 +22,7 @@ COMMANDS: Final = {
     'train': 'Teach a model to drive a track.',
     'evaluate': 'Drive laps with a model, judge them, film and draw them.',
     'analyze': 'Report on a training log: what the car did, where, and what to change.',
+    'models': 'List, show, compare, rename, delete, export and import models.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
     'calibrate': "Find the pulses of a car's servo and speed controller.",
     'bench': 'Measure the simulator and training on this machine.',
