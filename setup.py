@@ -58,6 +58,7 @@ setup(
     install_requires=[
         'av',
         'casadi',  # LGPL-3.0-or-later, used as a library; the lap bound
+        'cryptography',
         'gymnasium',
         'jinja2',
         'matplotlib',

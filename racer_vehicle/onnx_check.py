@@ -1,4 +1,4 @@
-"""Refuses ONNX files that are more than a network: they may name other files or foreign operators.
+"""Refuses what is no ONNX file, and ONNX files that are more than a network.
 
 A look at the file's own bytes before the runtime gets them: `external_data` lets a network pull
 in any file that it names, and operators outside the standard may be anybody's. The fields are
@@ -13,6 +13,10 @@ from typing import Final, TypeAlias
 from racer_vehicle.errors import ModelMismatchError
 
 Value: TypeAlias = int | memoryview
+
+_PICKLE: Final = b'\x80'
+_PICKLE_PROTOCOLS: Final = range(2, 6)
+_ZIP: Final = b'PK\x03\x04'
 
 STANDARD_DOMAINS: Final = (b'', b'ai.onnx')
 DEEPEST: Final = 16
@@ -37,11 +41,31 @@ def refuse_unsafe(onnx: bytes) -> None:
     Raises:
         ModelMismatchError: One of those was found, or the bytes are no ONNX model.
     """
+    refuse_pickle('policy.onnx', onnx)
+    if onnx.startswith(_ZIP):
+        raise ModelMismatchError('policy.onnx is a zip archive, as PyTorch saves its checkpoints; '
+                                 'allowed: an ONNX model; export the model with racer.')
     try:
         _check('model', memoryview(onnx), 0)
     except (IndexError, ValueError) as error:
         raise ModelMismatchError(f'policy.onnx is not an ONNX model ({error}); '
                                  'export the model again.') from None
+
+
+def refuse_pickle(name: str, content: bytes) -> None:
+    """Refuse a Python pickle, whose loading could run anything; nothing of it is loaded.
+
+    Args:
+        name: What the bytes are said to be.
+        content: The bytes.
+
+    Raises:
+        ModelMismatchError: They begin as pickles do.
+    """
+    if content[:1] == _PICKLE and content[1:2] and content[1] in _PICKLE_PROTOCOLS:
+        raise ModelMismatchError(f'{name} is a Python pickle, whose loading could run anything; '
+                                 'allowed: an ONNX model in a .racer file; export the model with '
+                                 'racer.')
 
 
 def _check(kind: str, message: memoryview, depth: int) -> None:

@@ -1,18 +1,14 @@
 """Policy bundles: one file with a network and its card, read without trust and run on the car.
 
-A bundle is a zip archive of `policy.onnx` and `card.json`; its identity is the SHA-256 of its
-bytes. The car reads it from a file or from a message alike, checks everything that it says, and
-runs the network through the same codecs as the training.
+A bundle is a zip archive of `card.json`, `policy.onnx` and, if somebody vouches for it,
+`signature.json`; its identity is the SHA-256 of its bytes. The car reads it from a file or from a
+message alike, checks everything that it says, and runs the network through the same codecs as the
+training.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import reprlib
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,21 +22,24 @@ from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, ModelMismatchError
 from racer_vehicle.observation import FrameStack, rgb_to_luma
 from racer_vehicle.onnx_check import refuse_unsafe
+from racer_vehicle.policy_archive import (
+    CARD_MEMBER,
+    ONNX_MEMBER,
+    REMEDY,
+    SIGNATURE_MEMBER,
+    file_content,
+    pack,
+    require_packed,
+    unpack,
+)
 from racer_vehicle.policy_card import PolicyCard
 from racer_vehicle.signals import DriveCommand
+from racer_vehicle.signature import Signature
 from racer_vehicle.spec import CarSpec
 from racer_vehicle.storage import write_atomically
 
-MAX_BYTES: Final = 256 * 2**20
-"""Ten times the largest network of the catalogue; packed and unpacked."""
-
-ONNX_MEMBER: Final = 'policy.onnx'
-CARD_MEMBER: Final = 'card.json'
 OUTPUT: Final = 'action'
 
-_REMEDY: Final = 'copy it again, or export the model again'
-_ENCRYPTED: Final = 0x1
-_DATE: Final = (1980, 1, 1, 0, 0, 0)
 _LOAD_ERRORS: Final = (runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph,
                        runtime.InvalidProtobuf, runtime.NoModel, runtime.NotImplemented,
                        runtime.RuntimeException)
@@ -55,12 +54,16 @@ class PolicyBundle:
         onnx: The network.
         content: Bytes of the bundle.
         sha256: Their digest, hexadecimal: the identity of the policy.
+        card_json: The card's file, byte for byte, which is what a signature is for.
+        signature: Of somebody who vouches for it; not yet verified.
     """
 
     card: PolicyCard
     onnx: bytes = field(repr=False)
     content: bytes = field(repr=False)
     sha256: str
+    card_json: bytes = field(repr=False)
+    signature: Signature | None
 
     @classmethod
     def pack(cls, card: PolicyCard, onnx: bytes) -> PolicyBundle:
@@ -71,11 +74,7 @@ class PolicyBundle:
             onnx: The network.
         """
         card = replace(card, onnx_sha256=hashlib.sha256(onnx).hexdigest())
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, 'w') as archive:
-            for name, content in ((CARD_MEMBER, card.to_json().encode()), (ONNX_MEMBER, onnx)):
-                archive.writestr(zipfile.ZipInfo(name, _DATE), content)
-        return cls.read(buffer.getvalue())
+        return cls.read(pack({CARD_MEMBER: card.to_json().encode(), ONNX_MEMBER: onnx}))
 
     @classmethod
     def read(cls, source: Path | bytes) -> PolicyBundle:
@@ -87,15 +86,26 @@ class PolicyBundle:
         Raises:
             ModelMismatchError: It is not a whole, untampered bundle of this format.
         """
-        content = source if isinstance(source, bytes) else _file_content(source)
-        members = _unpack(content)
+        content = source if isinstance(source, bytes) else file_content(source)
+        members = unpack(content)
         card, onnx = PolicyCard.from_json(members[CARD_MEMBER]), members[ONNX_MEMBER]
         found = hashlib.sha256(onnx).hexdigest()
         if found != card.onnx_sha256:
             raise ModelMismatchError(f'{ONNX_MEMBER} has SHA-256 {found}; allowed by its card: '
-                                     f'{card.onnx_sha256}; it was changed: {_REMEDY}.')
+                                     f'{card.onnx_sha256}; it was changed: {REMEDY}.')
         refuse_unsafe(onnx)
-        return cls(card, onnx, content, hashlib.sha256(content).hexdigest())
+        vouched = members.get(SIGNATURE_MEMBER)
+        signature = None if vouched is None else Signature.from_json(vouched)
+        require_packed(content, members)
+        return cls(card, onnx, content, hashlib.sha256(content).hexdigest(), members[CARD_MEMBER],
+                   signature)
+
+    def signed(self, signature: Signature) -> PolicyBundle:
+        """The same policy with a signature, in place of another if there was one."""
+        return PolicyBundle.read(pack({
+            CARD_MEMBER: self.card_json, ONNX_MEMBER: self.onnx,
+            SIGNATURE_MEMBER: signature.to_json().encode(),
+        }))
 
     def write(self, path: Path) -> None:
         """Write the file in one step.
@@ -167,45 +177,6 @@ class LoadedPolicy:
         return inputs
 
 
-def _file_content(path: Path) -> bytes:
-    try:
-        with path.open('rb') as stream:
-            # One more than allowed, so that reading decides and not a size looked up before.
-            return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ModelMismatchError(f'cannot read policy bundle {path}: {error.strerror}; '
-                                 'give a .racer file that exists.') from None
-
-
-def _unpack(content: bytes) -> dict[str, bytes]:
-    if len(content) > MAX_BYTES:
-        raise ModelMismatchError(f'the bundle has more than {MAX_BYTES} bytes; allowed: at most '
-                                 'that; export a smaller network.')
-    if not content.startswith(b'PK\x03\x04'):
-        raise ModelMismatchError(f'the bundle begins with {content[:4]!r}; allowed: a zip archive '
-                                 f'as racer writes it (.racer); {_REMEDY}.')
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _require_members(archive.infolist())
-            return {name: archive.read(name) for name in (CARD_MEMBER, ONNX_MEMBER)}
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OSError,
-            RuntimeError) as error:
-        cause = str(error) or type(error).__name__
-        raise ModelMismatchError(f'the bundle is truncated or damaged ({cause}); '
-                                 f'{_REMEDY}.') from None
-
-
-def _require_members(members: list[zipfile.ZipInfo]) -> None:
-    names = sorted(member.filename for member in members)
-    if names != [CARD_MEMBER, ONNX_MEMBER]:
-        raise ModelMismatchError(f'the bundle holds {reprlib.repr(names)}; allowed: '
-                                 f'exactly {CARD_MEMBER} and {ONNX_MEMBER}; {_REMEDY}.')
-    for member in members:
-        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
-            raise ModelMismatchError(f'{member.filename} is compressed or encrypted; allowed: '
-                                     f'stored as it is; {_REMEDY}.')
-
-
 def _planes(image: NDArray[np.uint8], rgb: bool) -> NDArray[np.uint8]:
     """The image of one car as a batch of one, (1, C, H, W), grey or R, G, B."""
     if image.ndim == 3 and image.shape[2] == 3:
@@ -225,7 +196,7 @@ def _session(onnx: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(onnx, options, providers=['CPUExecutionProvider'])
     except _LOAD_ERRORS as error:
-        raise ModelMismatchError(f'{ONNX_MEMBER} does not load ({error}); {_REMEDY}.') from None
+        raise ModelMismatchError(f'{ONNX_MEMBER} does not load ({error}); {REMEDY}.') from None
 
 
 def _try_out(session: onnxruntime.InferenceSession, card: PolicyCard) -> None:
@@ -237,7 +208,7 @@ def _try_out(session: onnxruntime.InferenceSession, card: PolicyCard) -> None:
     try:
         session.run([OUTPUT], inputs)
     except _LOAD_ERRORS as error:
-        raise ModelMismatchError(f'{ONNX_MEMBER} does not run ({error}); {_REMEDY}.') from None
+        raise ModelMismatchError(f'{ONNX_MEMBER} does not run ({error}); {REMEDY}.') from None
 
 
 def _require_interface(session: onnxruntime.InferenceSession, card: PolicyCard) -> None:

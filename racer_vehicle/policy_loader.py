@@ -9,16 +9,26 @@ from pathlib import Path
 
 from racer_vehicle.errors import ModelMismatchError
 from racer_vehicle.policy import LoadedPolicy, PolicyBundle
+from racer_vehicle.signing import TrustedKeys
 from racer_vehicle.spec import CarSpec
 
 
-def load_policy(source: Path | bytes, car: CarSpec) -> LoadedPolicy:
-    """Read, check and load a bundle.
+def load_policy(source: Path | bytes, car: CarSpec,
+                trusted: TrustedKeys | None = None) -> LoadedPolicy:
+    """Read, check and load a bundle; the runtime gets no network before all checks have passed.
+
+    Args:
+        source: Its file or its bytes.
+        car: That it is to drive.
+        trusted: Who may vouch for it; None: nobody has to.
 
     Raises:
-        ModelMismatchError: It is not whole, not for this car, or does not run.
+        ModelMismatchError: It is not whole, not vouched for, not for this car, or does not run.
     """
-    return LoadedPolicy(PolicyBundle.read(source), car)
+    bundle = PolicyBundle.read(source)
+    if trusted is not None:
+        trusted.require_signed(bundle)
+    return LoadedPolicy(bundle, car)
 
 
 def require_digest(content: bytes, digest: str) -> None:
@@ -36,14 +46,16 @@ def require_digest(content: bytes, digest: str) -> None:
 class PolicyLoader:
     """One thread at a time; of bundles that come meanwhile only the newest is loaded."""
 
-    def __init__(self, car: CarSpec, notify: Callable[[], None]) -> None:
+    def __init__(self, car: CarSpec, notify: Callable[[], None],
+                 trusted: TrustedKeys | None = None) -> None:
         """Prepare.
 
         Args:
             car: That policies must be for.
             notify: Called from the thread when `take` has something; it must not block.
+            trusted: As of `load_policy`.
         """
-        self._car, self._notify = car, notify
+        self._car, self._notify, self._trusted = car, notify, trusted
         self._lock = threading.Lock()
         self._waiting: tuple[bytes, str] | None = None
         self._done: LoadedPolicy | ModelMismatchError | None = None
@@ -98,6 +110,6 @@ class PolicyLoader:
     def _load(self, content: bytes, digest: str) -> LoadedPolicy | ModelMismatchError:
         try:
             require_digest(content, digest)
-            return load_policy(content, self._car)
+            return load_policy(content, self._car, self._trusted)
         except ModelMismatchError as error:
             return error

@@ -24,6 +24,7 @@ from racer_vehicle.pilot import PolicyPilot
 from racer_vehicle.policy import LoadedPolicy
 from racer_vehicle.policy_loader import PolicyLoader, load_policy
 from racer_vehicle.signals import DriveCommand
+from racer_vehicle.signing import TrustedKeys
 from racer_vehicle.telemetry import Flow, Spread
 
 
@@ -32,6 +33,8 @@ class InferenceSettings:
     """Parameters of the inference node, beside the car's, the camera's and the lidar's."""
 
     bundle: str = setting('', 'policy bundle (.racer file); empty: wait for one on policy/bundle')
+    trusted_keys: str = setting('', 'folder of public keys (*.pem), one of which must have signed '
+                                    "each policy; '': policies need no signature")
 
     def __post_init__(self) -> None:
         require_settings(self)
@@ -47,7 +50,7 @@ class InferenceNode(Node):
             **options: Of `Node`.
 
         Raises:
-            ConfigError: A parameter cannot be used.
+            ConfigError: A parameter or a trusted key cannot be used.
             ModelMismatchError: The bundle cannot.
         """
         super().__init__('inference', **options)
@@ -57,11 +60,13 @@ class InferenceNode(Node):
         self._flow, self._thinking_s = Flow(), Spread()
         self._commands = ros.publisher(self, 'cmd_vel')
         self._active = ros.publisher(self, 'policy/active')
+        folder = settings.trusted_keys
+        trusted = TrustedKeys.read(Path(folder)) if folder else None
         loaded = self.create_guard_condition(self._swap)
-        self._loader = PolicyLoader(self._car, loaded.trigger)
+        self._loader = PolicyLoader(self._car, loaded.trigger, trusted)
         self._diagnostics = Diagnostics(self, self._report)
         if settings.bundle:
-            self._install(load_policy(Path(settings.bundle), self._car))
+            self._install(load_policy(Path(settings.bundle), self._car, trusted))
         ros.subscription(self, 'scan', self._on_scan)
         ros.subscription(self, 'policy/bundle', self._on_bundle)
         ros.subscription(self, 'camera/image_raw', self._on_image)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from onnx import TensorProto, helper, numpy_helper
 
-from racer_vehicle import policy
+from racer_vehicle import policy_archive
 from racer_vehicle.action import ContinuousActions, DiscreteActions
 from racer_vehicle.errors import ConfigError, ModelMismatchError
 from racer_vehicle.observation import CameraEncoding, ObservationSpec, Sensor
@@ -195,7 +195,7 @@ class TestBundle:
     def test_refuses_too_many_bytes(self, monkeypatch, tmp_path):
         content = bundle().content
         (tmp_path / 'toy.racer').write_bytes(content)
-        monkeypatch.setattr(policy, 'MAX_BYTES', len(content) - 1)
+        monkeypatch.setattr(policy_archive, 'MAX_BYTES', len(content) - 1)
         for source in (content, tmp_path / 'toy.racer'):
             refusal(source, f'more than {len(content) - 1} bytes; allowed: at most that')
 

@@ -38,7 +38,7 @@ def test_a_refusal_comes_out_of_take_once(loader):
 def test_of_those_that_wait_only_the_newest_is_loaded(loader, monkeypatch):
     busy, begun, seen = threading.Event(), threading.Event(), []
 
-    def slow(content, car):
+    def slow(content, car, trusted):
         seen.append(content)
         begun.set()
         busy.wait(PATIENCE_S)
