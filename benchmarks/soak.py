@@ -32,7 +32,6 @@ from rclpy.signals import SignalHandlerOptions
 from racer_rl.benchmarks.machine import Machine
 from racer_rl.drive.domain import private_domain
 from racer_rl.drive.graph import DrivePlan, programs
-from racer_rl.drive.supervise import Program, Supervisor
 from racer_rl.drive.timing import Timing
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan
@@ -50,6 +49,7 @@ from racer_vehicle.nodes.messages import command_of
 from racer_vehicle.nodes.running import run_node
 from racer_vehicle.spec import CarSpec
 from racer_vehicle.storage import write_atomically
+from racer_vehicle.supervise import Program, Supervisor
 
 LOST_SHARE: Final = 0.01
 KILLS: Final = 10

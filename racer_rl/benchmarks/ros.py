@@ -13,7 +13,6 @@ from typing import Final
 from racer_rl.benchmarks.cost import Tell
 from racer_rl.drive.domain import environment, private_domain
 from racer_rl.drive.graph import DrivePlan, programs
-from racer_rl.drive.supervise import Supervisor
 from racer_rl.drive.timing import TimingFigures
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan
@@ -25,6 +24,7 @@ from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.train import train
 from racer_sim.track_library import find_track
 from racer_vehicle.spec import require_range
+from racer_vehicle.supervise import Supervisor
 
 ENDLESS: Final = EvaluationPlan(laps=1000, starts=1, resets=1_000_000)
 """Laps that outlast any measurement."""

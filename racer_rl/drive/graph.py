@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from racer_rl.drive.supervise import Program
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_sim.courses import Course
 from racer_sim.starting_grid import one_course
@@ -17,6 +16,7 @@ from racer_vehicle.errors import ConfigError
 from racer_vehicle.policy import PolicyBundle
 from racer_vehicle.policy_card import CarDimensions, PolicyCard
 from racer_vehicle.spec import CameraSpec, LidarSpec, require_range
+from racer_vehicle.supervise import Program
 
 MODES: Final = ('lockstep', 'realtime')
 

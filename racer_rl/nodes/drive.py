@@ -21,7 +21,6 @@ from racer_rl.drive.bag import Bag
 from racer_rl.drive.domain import private_domain
 from racer_rl.drive.graph import DrivePlan, programs
 from racer_rl.drive.result import OVER, DriveResult, run_of
-from racer_rl.drive.supervise import Supervisor
 from racer_rl.drive.timing import Timing
 from racer_rl.evaluation.laps import Evaluation, Run
 from racer_rl.interruption import interrupt_flag
@@ -29,6 +28,7 @@ from racer_rl.nodes.calls import call, spin_until
 from racer_rl.nodes.operator import Operator
 from racer_sim.race_watch import RaceState
 from racer_vehicle.policy import PolicyBundle
+from racer_vehicle.supervise import Supervisor
 
 Tell = Callable[[str], None]
 """Takes a line of progress."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from racer_sim.children import ending_with_parent
 from racer_sim.gazebo.transport import ADDRESS, PARTITION, GazeboError
+from racer_vehicle.children import ending_with_parent
 
 PATIENCE_S: Final = (5.0, 2.0, 2.0)
 """How long it gets to leave after SIGINT, after SIGTERM, and after SIGKILL."""

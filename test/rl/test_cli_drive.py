@@ -9,12 +9,12 @@ import pytest
 from racer_rl.cli import drive as command
 from racer_rl.cli.main import run
 from racer_rl.drive.graph import DrivePlan
-from racer_rl.drive.supervise import Supervisor
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_sim.lap_bound import LapBound, lap_bound
 from racer_vehicle.policy import PolicyBundle
 from racer_vehicle.spec import CarSpec
+from racer_vehicle.supervise import Supervisor
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,11 @@ pytest.importorskip('rclpy')
 
 from racer_rl.cli.main import run
 from racer_rl.drive.graph import NODES, DrivePlan
-from racer_rl.drive.supervise import ProgramError
 from racer_rl.drive.timing import stamp_ns_of
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_rl.nodes.drive import running_graph
 from racer_vehicle import contract
+from racer_vehicle.supervise import ProgramError
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 

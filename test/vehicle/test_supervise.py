@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from racer_rl.drive.domain import GUARD_PORT, environment, private_domain
-from racer_rl.drive.supervise import Program, ProgramError, Supervisor
 from racer_vehicle.errors import RacerError
+from racer_vehicle.supervise import Program, ProgramError, Supervisor
 
 PATIENCE_S = 20.0
 
@@ -72,7 +72,7 @@ def test_programs_are_asked_to_leave(programs, tmp_path):
 
 
 def test_a_program_that_does_not_listen_is_killed(programs, tmp_path, monkeypatch):
-    monkeypatch.setattr('racer_rl.drive.supervise.PATIENCE_S', (0.2, 0.2, PATIENCE_S))
+    monkeypatch.setattr('racer_vehicle.supervise.PATIENCE_S', (0.2, 0.2, PATIENCE_S))
     deaf = WAITS.format(on_interrupt='signal.SIG_IGN').replace(
         'print', 'signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint')
     with Supervisor(tmp_path, os.environ) as supervisor:
@@ -83,7 +83,7 @@ def test_a_program_that_does_not_listen_is_killed(programs, tmp_path, monkeypatc
 
 
 def test_what_a_program_started_goes_with_it(programs, tmp_path, monkeypatch):
-    monkeypatch.setattr('racer_rl.drive.supervise.PATIENCE_S', (0.2, 0.2, PATIENCE_S))
+    monkeypatch.setattr('racer_vehicle.supervise.PATIENCE_S', (0.2, 0.2, PATIENCE_S))
     parent = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
@@ -131,7 +131,7 @@ SUPERVISES = """
 import os, signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also for tests in the background
-from racer_rl.drive.supervise import Program, Supervisor
+from racer_vehicle.supervise import Program, Supervisor
 with Supervisor(Path(sys.argv[1]), os.environ) as supervisor:
     supervisor.start(Program(name='child', module='child'))
     print(supervisor.process_id('child'), flush=True)

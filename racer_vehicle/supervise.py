@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
-from racer_sim.children import ending_with_parent
+from racer_vehicle.children import ending_with_parent
 from racer_vehicle.errors import RacerError
 
 PATIENCE_S: Final = (4.0, 2.0, 2.0)
@@ -48,11 +49,12 @@ class Supervisor:
     be killed outright, Linux tells them to end.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path | None, environment: Mapping[str, str]) -> None:
         """Start nothing yet.
 
         Args:
-            folder: For what the programs print, a file each; it exists.
+            folder: For what the programs print, a file each; it exists. None: where this one
+                prints, as a service does.
             environment: Of the programs, complete.
         """
         self._folder, self._environment = folder, dict(environment)
@@ -60,10 +62,10 @@ class Supervisor:
 
     def start(self, program: Program) -> None:
         """Start a program; one that ran under this name before and was killed is forgotten."""
-        with self._log(program.name).open('ab') as log:
+        with self._output(program.name) as output:
             self._running[program.name] = subprocess.Popen(
                 [sys.executable, '-m', program.module, *program.arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env=self._environment, start_new_session=True,
                 preexec_fn=ending_with_parent(signal.SIGTERM),
             )
@@ -93,11 +95,14 @@ class Supervisor:
             status = process.poll()
             if status is not None:
                 raise ProgramError(f'{name} has ended with status {status}; allowed: to run until '
-                                   f'it is told to stop. It said: {self.last_words(name)}')
+                                   f'it is told to stop.{self._quoted(name)}')
 
     def last_words(self, name: str, lines: int = 4) -> str:
-        """The last lines that a program printed."""
-        text = self._log(name).read_text(encoding='utf-8', errors='replace').strip()
+        """The last lines that a program printed; empty where they are not kept in files."""
+        if self._folder is None:
+            return ''
+        log = self._folder / f'{name}.log'
+        text = log.read_text(encoding='utf-8', errors='replace').strip()
         return ' | '.join(text.splitlines()[-lines:]) or 'nothing'
 
     def close(self) -> None:
@@ -118,8 +123,13 @@ class Supervisor:
         """Close."""
         self.close()
 
-    def _log(self, name: str) -> Path:
-        return self._folder / f'{name}.log'
+    def _quoted(self, name: str) -> str:
+        return '' if self._folder is None else f' It said: {self.last_words(name)}'
+
+    def _output(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
+        """Where a program prints; None: where this one does."""
+        return (nullcontext() if self._folder is None
+                else (self._folder / f'{name}.log').open('ab'))
 
 
 def _still_running(processes: list[subprocess.Popen[bytes]],
