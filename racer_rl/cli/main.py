@@ -24,6 +24,7 @@ COMMANDS: Final = {
     'analyze': 'Report on a training log: what the car did, where, and what to change.',
     'models': 'List, show, compare, rename, delete, export and import models.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
+    'keys': 'Make, list and show the keys that sign policies.',
     'calibrate': "Find the pulses of a car's servo and speed controller.",
     'bench': 'Measure the simulator and training on this machine.',
 }

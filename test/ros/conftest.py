@@ -204,46 +204,6 @@ def graph(domain: int, tmp_path: Path) -> Iterator[Graph]:
 
 
 @pytest.fixture
-def toy() -> Callable[..., Any]:
-    """Makes bundles: steering = `steering` + `gain` x mean brightness (0 to 1), speed constant."""
-    import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
-
-    from racer_vehicle.action import ContinuousActions
-    from racer_vehicle.observation import ObservationSpec
-    from racer_vehicle.policy import PolicyBundle
-    from racer_vehicle.policy_card import CarDimensions, PolicyCard
-    from racer_vehicle.spec import CarSpec
-
-    def network(steering: float, speed: float, gain: float) -> bytes:
-        constants = {'scale': np.array([[gain / 255.0, 0.0]]),
-                     'bias': np.array([[steering, speed]])}
-        nodes = [helper.make_node('Cast', ['camera'], ['floats'], to=TensorProto.FLOAT),
-                 helper.make_node('GlobalAveragePool', ['floats'], ['pooled']),
-                 helper.make_node('Flatten', ['pooled'], ['mean']),
-                 helper.make_node('Mul', ['mean', 'scale'], ['scaled']),
-                 helper.make_node('Add', ['scaled', 'bias'], ['action'])]
-        graph = helper.make_graph(
-            nodes, 'toy',
-            [helper.make_tensor_value_info('camera', TensorProto.UINT8, ['cars', 1, 120, 160])],
-            [helper.make_tensor_value_info('action', TensorProto.FLOAT, ['cars', 2])],
-            [numpy_helper.from_array(value.astype(np.float32), name)
-             for name, value in constants.items()])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
-        return model.SerializeToString()
-
-    def make(model: str = 'toy', steering: float = 0.25, speed: float = 0.0, gain: float = 0.0,
-             wheelbase_m: float = CarSpec().wheelbase_m) -> PolicyBundle:
-        car = CarDimensions.of(CarSpec(wheelbase_m=wheelbase_m))
-        card = PolicyCard(model=model, observation=ObservationSpec(), action=ContinuousActions(),
-                          car=car, onnx_sha256='0' * 64, track=('oval',),
-                          reward_sha256='0' * 64, seed=0, steps=1000, versions={})
-        return PolicyBundle.pack(card, network(steering, speed, gain))
-
-    return make
-
-
-@pytest.fixture
 def toy_file(tmp_path: Path) -> Callable[[Any], str]:
     """Writes a bundle to a file and gives its path."""
     def write(bundle: Any) -> str:

@@ -17,6 +17,7 @@ from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.inference_node import InferenceNode
 from racer_vehicle.nodes.messages import command_of, image_message
 from racer_vehicle.signals import Frame
+from racer_vehicle.signing import PrivateKey, sign
 from racer_vehicle.spec import CarSpec
 
 pytestmark = pytest.mark.ros
@@ -218,6 +219,52 @@ class TestRefusedBundles:
 
     def test_not_a_bundle(self, graph, toy, toy_file):
         self.refused(graph, toy, toy_file, 'zip archive', bundle=None, content=b'rm -rf /')
+
+
+class TestTrustedKeys:
+    """A car that trusts keys drives nothing that none of them signed, wherever it comes from."""
+
+    @pytest.fixture
+    def key(self):
+        return PrivateKey.generate()
+
+    @pytest.fixture
+    def folder(self, key, tmp_path):
+        key.public.write(tmp_path / 'trusted' / 'me.pub.pem')
+        return str(tmp_path / 'trusted')
+
+    @pytest.mark.parametrize(('signer', 'reason'), [(None, 'is not signed'),
+                                                    (PrivateKey.generate(), 'unknown key')])
+    def test_a_signed_file_drives_and_other_bundles_do_not_take_over(
+            self, graph, toy, toy_file, key, folder, signer, reason):
+        old, new, next_one = sign(toy(steering=0.5), key), toy(steering=-0.5), toy(steering=0.1)
+        bench = Bench(graph, bundle=toy_file(old), trusted_keys=folder)
+        before = bench.answer()
+        bench.send(sign(new, signer) if signer else new)
+        assert bench.says(reason)['policy_sha256'] == old.sha256
+        assert bench.answer() == before
+        bench.send(sign(next_one, key))
+        bench.is_driven_by(sign(next_one, key))
+
+    def test_without_a_signed_policy_nothing_is_commanded(self, graph, toy, folder):
+        bench = Bench(graph, trusted_keys=folder)
+        bench.send(toy())
+        bench.says('is not signed', while_showing={})
+        graph.spin_for(0.1)
+        assert not bench.commands
+        assert bench.reports[-1].status[0].level == DiagnosticStatus.ERROR
+
+    def test_an_unsigned_file_keeps_the_node_from_starting(self, graph, toy, toy_file, folder):
+        process = graph.start('racer_vehicle.nodes.inference_node', bundle=toy_file(toy()),
+                              trusted_keys=folder)
+        assert process.wait() == 2
+        assert 'is not signed' in process.output
+        assert 'Traceback' not in process.output
+
+    def test_a_folder_without_keys_keeps_the_node_from_starting(self, graph, tmp_path):
+        process = graph.start('racer_vehicle.nodes.inference_node', trusted_keys=tmp_path / 'no')
+        assert process.wait() == 2
+        assert 'is no folder' in process.output
 
 
 @pytest.mark.parametrize(('content', 'reason'), [

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import math
+import pathlib
+import pickle
 import zipfile
 from dataclasses import replace
 
@@ -11,7 +13,7 @@ import hypothesis.strategies as st
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from onnx import TensorProto, helper, numpy_helper
 
 from racer_vehicle import policy_archive
@@ -203,19 +205,25 @@ class TestBundle:
         refusal(tmp_path / 'nothing.racer', r'cannot read policy bundle .*nothing\.racer: No such')
         refusal(tmp_path, 'cannot read policy bundle')
 
-    @settings(max_examples=300)
+    @settings(max_examples=500)
     @given(st.data())
-    def test_any_damage_is_refused_or_harmless(self, data):
-        """Never another exception; and what is still read has the very same network and card."""
-        good = bundle()
-        content = bytearray(good.content)
+    def test_any_changed_byte_is_refused(self, data):
+        content = bytearray(bundle().content)
         for _ in range(data.draw(st.integers(1, 4))):
-            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-        try:
-            read = PolicyBundle.read(bytes(content))
-        except ModelMismatchError:
-            return
-        assert (read.card, read.onnx) == (good.card, good.onnx)
+            content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+        assume(content != bundle().content)
+        with pytest.raises(ModelMismatchError, match=r'; allowed: |truncated or damaged|not JSON'):
+            PolicyBundle.read(bytes(content))
+
+    @pytest.mark.parametrize('where', ['in the date', 'as a comment', 'behind the end'])
+    def test_a_byte_beside_the_members_is_refused(self, where):
+        content = bytearray(bundle().content)
+        if where == 'in the date':
+            content[10] ^= 1
+        else:
+            content += b'x'
+            content[-3] = 1 if where == 'as a comment' else content[-3]
+        refusal(bytes(content), 'has bytes beside its members that racer does not write')
 
 
 class TestUnsafeNetworks:
@@ -267,6 +275,62 @@ class TestUnsafeNetworks:
             return
         with pytest.raises(ModelMismatchError, match=r'policy\.onnx does not load|has inputs'):
             LoadedPolicy(loaded, CAR)
+
+
+class Planted:
+    """Runs a program when it is unpickled: it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.path,)
+
+
+class TestNothingIsRun:
+    """Whatever loads a pickle would leave a file behind."""
+
+    @pytest.fixture
+    def trace(self, tmp_path):
+        return tmp_path / 'it was run'
+
+    @pytest.fixture(params=range(pickle.HIGHEST_PROTOCOL + 1))
+    def planted(self, request, trace):
+        content = pickle.dumps(Planted(trace), request.param)
+        pickle.loads(content)  # noqa: TID251
+        assert trace.exists(), 'the plant works'
+        trace.unlink()
+        return content
+
+    def test_a_pickle_renamed_to_racer(self, planted, trace, tmp_path):
+        (tmp_path / 'a.racer').write_bytes(planted)
+        refusal(tmp_path / 'a.racer', r'the bundle (is a Python pickle, whose load|begins with b)')
+        assert not trace.exists()
+
+    def test_a_pickle_renamed_to_onnx(self, planted, trace):
+        with pytest.raises(ModelMismatchError,
+                           match=r'policy\.onnx is (a Python pickle|not an ONNX model)'):
+            bundle(onnx_bytes=planted)
+        assert not trace.exists()
+
+    def test_a_checkpoint_renamed_to_racer(self, planted, trace):
+        refusal(zipped({'archive/data.pkl': planted, 'archive/version': '3'}),
+                r"the bundle holds \['archive/data\.pkl', 'archive/version'\]; allowed: exactly")
+        assert not trace.exists()
+
+    def test_a_checkpoint_renamed_to_onnx(self, planted, trace):
+        with pytest.raises(ModelMismatchError, match=r'policy\.onnx is a zip archive, as PyTorch'):
+            bundle(onnx_bytes=zipped({'data.pkl': planted}))
+        assert not trace.exists()
+
+    def test_a_pickle_in_place_of_the_card(self, planted, trace):
+        refusal(zipped({'card.json': planted, 'policy.onnx': network()}), 'card is not JSON')
+        assert not trace.exists()
+
+    def test_a_pickle_beside_the_members(self, planted, trace):
+        refusal(zipped({'card.json': card().to_json(), 'policy.onnx': network(),
+                        'policy.pkl': planted}), 'the bundle holds')
+        assert not trace.exists()
 
 
 class TestFit:
