@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from racer_rl.traces.assembly import Part, assemble
+from racer_rl.traces.descriptions import WORLD, Descriptions, json_object
 from racer_rl.traces.entries import Entry, entries, is_archive, refused_if_broken
 from racer_rl.traces.log import Damage, Log
 from racer_rl.traces.metrics import MOST_BYTES, metrics_frame, read_metrics
@@ -31,14 +31,10 @@ from racer_rl.traces.step_files import chunks, read_lines, read_parquet, read_ta
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.metadata import ModelMetadata
 
-MOST_TEXT_BYTES: Final = 4 << 20
-"""Of a JSON, YAML or Python file beside the steps."""
-
 ALONE: Final = {'.csv': Kind.TABLE, '.parquet': Kind.PARQUET, '.log': Kind.LINES,
                 '.txt': Kind.LINES}
 """What a file that is given alone is, by its suffix."""
 
-_WORLD: Final = re.compile(rb'WORLD_NAME["\']?\s*[=:]\s*["\']?([A-Za-z0-9_.-]{1,64})')
 _HYPERPARAMETERS: Final = re.compile(rb'hyper-parameters[^{]{0,200}(\{[^{}]{1,4000}\})')
 _NODE: Final = re.compile(rb'^\s*(?:\[[^\]\n]*\]\s+)+', re.MULTILINE)
 
@@ -78,7 +74,7 @@ class _Walk:
         self._parts: dict[tuple[Kind, str, str], Part] = {}
         self._metrics: list[dict[str, Any]] = []
         self._damage: dict[str, Damage] = {}
-        self._texts: dict[Kind, tuple[int, str]] = {}
+        self._descriptions = Descriptions()
         self._printed = Printed()
         self._world: str | None = None
         self._episodes_per_iteration: int | None = None
@@ -143,7 +139,7 @@ class _Walk:
 
     def _look_at_head(self, chunk: bytes) -> None:
         """What a log tells before the first step."""
-        if self._world is None and (match := _WORLD.search(chunk)):
+        if self._world is None and (match := WORLD.search(chunk)):
             self._world = match[1].decode()
         if self._episodes_per_iteration is None and (
                 match := _HYPERPARAMETERS.search(_NODE.sub(b'', chunk))):
@@ -160,16 +156,10 @@ class _Walk:
             self._note(entry.path, 0, 0, f'it is damaged ({error})')
 
     def _read_text(self, entry: Entry, kind: Kind) -> None:
-        """Of several files of a kind, the one nearest to the top counts."""
-        depth = entry.path.count('/')
-        if kind in self._texts and self._texts[kind][0] <= depth:
-            return
-        with entry.open() as stream:
-            content = stream.read(MOST_TEXT_BYTES + 1)
-        if len(content) > MOST_TEXT_BYTES:
-            self._note(entry.path, 0, 0, f'it is larger than {MOST_TEXT_BYTES >> 20} MiB')
-            return
-        self._texts[kind] = depth, content.decode('utf-8', 'replace')
+        try:
+            self._descriptions.take(entry, kind)
+        except ValueError as error:
+            self._note(entry.path, 0, 0, str(error))
 
     def log(self) -> Log:
         """What was found.
@@ -186,7 +176,7 @@ class _Walk:
         return Log(
             name=self._name(), source=self._source, layout=layout, training=training,
             evaluation=evaluation, episodes=episodes, metadata=metadata,
-            hyperparameters=hyperparameters, reward_source=self._text(Kind.REWARD),
+            hyperparameters=hyperparameters, reward_source=self._descriptions.text(Kind.REWARD),
             printed=self._printed.frame(), damage=tuple(self._damage.values()),
             track=self._track(), remarks=tuple(self._remarks))
 
@@ -204,24 +194,20 @@ class _Walk:
             name = name.removesuffix(suffix)
         return name or str(self._source)
 
-    def _text(self, kind: Kind) -> str | None:
-        return self._texts[kind][1] if kind in self._texts else None
-
     @property
     def _run(self) -> Mapping[str, Any] | None:
         """Description of a run of ours."""
-        run = _object(self._text(Kind.RUN))
+        run = self._descriptions.object(Kind.RUN)
         return run if run is not None and 'format' in run and 'track' in run else None
 
     def _hyperparameters(self) -> Mapping[str, Any] | None:
-        text = self._text(Kind.HYPERPARAMETERS)
-        found = _object(text)
-        if text is not None and found is None:
+        found = self._descriptions.object(Kind.HYPERPARAMETERS)
+        if found is None and self._descriptions.text(Kind.HYPERPARAMETERS) is not None:
             self._remarks.append('hyperparameters.json is damaged and was left out.')
         return found
 
     def _metadata(self) -> ModelMetadata | None:
-        text = self._text(Kind.METADATA)
+        text = self._descriptions.text(Kind.METADATA)
         if text is None:
             return None
         try:
@@ -239,8 +225,7 @@ class _Walk:
                                      'different tracks lie over one another.')
                 return None
             return Path(str(tracks[0])).stem if tracks else None
-        settings = _WORLD.search((self._text(Kind.WORLD) or '').encode())
-        return settings[1].decode() if settings else self._world
+        return self._descriptions.world or self._world
 
     def _of(self, kind: Kind, phase: str) -> dict[str, Part]:
         return {name: part for (of, when, name), part in sorted(
@@ -297,16 +282,7 @@ def _alone(name: str) -> Role | None:
     return Role(kind, iteration=iteration_of(name) or 0) if kind else None
 
 
-def _object(text: str | None) -> dict[str, Any] | None:
-    """A JSON object; None if it is none."""
-    try:
-        found = json.loads(text or '')
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _episodes_in(text: str) -> int | None:
     """What a log's hyperparameters say."""
-    found = (_object(text) or {}).get(EPISODES_KEY)
+    found = (json_object(text) or {}).get(EPISODES_KEY)
     return found if isinstance(found, int) and found > 0 else None

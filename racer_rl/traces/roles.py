@@ -59,6 +59,7 @@ _NAMES: Final = {
     'reward_function.py': Kind.REWARD,
     'reward.log': Kind.PRINTED,
     'run.json': Kind.RUN,
+    'run.env': Kind.WORLD,
 }
 _WORLDS: Final = re.compile(r'(?:training|eval|evaluation|worker)_params[^/]*\.ya?ml')
 _LOG: Final = re.compile(r'\.(?:log|txt)(?:\.\d{1,3})?')
