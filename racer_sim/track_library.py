@@ -67,6 +67,25 @@ def find_track(name_or_path: str | Path) -> Track:
     raise UnknownNameError('track', given, known, 'List all with: racer tracks list')
 
 
+def track_file(name_or_path: str | Path) -> Path | None:
+    """The file of a track that not everybody has: a person's own, or one given by its path.
+
+    Args:
+        name_or_path: As `find_track` takes it.
+
+    Returns:
+        The file, which may be missing where it was given by its path; None for tracks that come
+        with racer, and for names that nothing is known of.
+    """
+    given = str(name_or_path)
+    if given.lower().endswith(_FILE_ENDINGS):
+        return Path(given)
+    for name, origin in track_names():
+        if name.lower() == given.lower():
+            return _file_of(name, origin) if origin == 'own' else None
+    return None
+
+
 def _load_once(path: Path, name: str | None = None) -> Track:
     """A file's track, and the same object as before while the file is the same.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def racer_home() -> Path:
@@ -23,13 +25,30 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: The disk refused; the old file is untouched.
     """
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file piece by piece; it takes the old one's place in one step, at the end.
+
+    Args:
+        path: The file; missing folders are made.
+
+    Yields:
+        An empty file to write and read.
+
+    Raises:
+        OSError: The disk refused; the old file is untouched, as it is if the block fails.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f'.{path.name}.{secrets.token_hex(8)}.part'
     # Not tempfile: its files are private, and a model is as readable as its owner's umask says.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(handle, 'wb') as stream:
-            stream.write(content)
+        with os.fdopen(handle, 'w+b') as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
