@@ -75,14 +75,14 @@ def export_bundle(folder: ModelFolder, path: Path, checkpoint: str = 'best') -> 
     Args:
         folder: The model.
         path: File to write in one step, `*.racer`.
-        checkpoint: `best` or `last`.
+        checkpoint: `best`, `last` or a number of steps.
 
     Raises:
         ModelMismatchError: There is no such checkpoint, it is damaged, or the exported network
             does not agree with it.
         OSError: The disk refused; an old file is untouched.
     """
-    model = load_checkpoint(folder.checkpoint(checkpoint))[0]
+    model = load_checkpoint(folder.require_checkpoint(checkpoint))[0]
     bundle = make_bundle(model, Origin.of(folder))
     bundle.write(path)
     return bundle

@@ -51,11 +51,11 @@ def open_run(source: str, track: str | None = None) -> tuple[Run, ModelFolder | 
         raise ConfigError(f'model {folder.name!r} kept no steps of its training or evaluations; '
                           'allowed: one trained or evaluated with --trace every or sample.')
     log = read_log(source if folder is None else folder.path)
-    run = Run.of(log, courses=() if folder is None else _courses(folder), track=track)
+    run = Run.of(log, courses=() if folder is None else courses_of_model(folder), track=track)
     return (run, None) if folder is None else (_with_history(run, folder), folder)
 
 
-def _courses(folder: ModelFolder) -> tuple[Course, ...]:
+def courses_of_model(folder: ModelFolder) -> tuple[Course, ...]:
     """What a model was trained on, as far as the tracks are still there."""
     try:
         setup = folder.setup

@@ -20,12 +20,15 @@ COMMANDS: Final = {
     'tracks': 'List, show, import and generate tracks.',
     'validate': 'Find what is wrong with a reward function, without training.',
     'train': 'Teach a model to drive a track.',
+    'clone': 'Begin a new model with what another one knows.',
     'evaluate': 'Drive laps with a model, judge them, film and draw them.',
     'analyze': 'Report on a training log: what the car did, where, and what to change.',
     'models': 'List, show, compare, rename, delete, export and import models.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
     'keys': 'Make, list and show the keys that sign policies.',
     'calibrate': "Find the pulses of a car's servo and speed controller.",
+    'deploy': "Put a model onto a car: a package that installs offline, or all of it over ssh.",
+    'car': "Start a car's nodes, and check a car before it drives.",
     'bench': 'Measure the simulator and training on this machine.',
 }
 """Command to its line in `racer --help`.

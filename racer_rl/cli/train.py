@@ -16,7 +16,7 @@ from racer_vehicle.errors import ConfigError
 
 if TYPE_CHECKING:
     from racer_rl.store.models import ModelFolder
-    from racer_rl.training.plan import StopReason, TrainingPlan
+    from racer_rl.training.plan import Limits, StopReason, TrainingPlan
     from racer_rl.training.standing import Standing
 
 train_app = typer.Typer(add_completion=False)
@@ -24,8 +24,10 @@ train_app = typer.Typer(add_completion=False)
 EXIT_INTERRUPTED = 130
 _KEPT_BY_RESUME = frozenset({
     'goal', 'track', 'direction', 'reward', 'compat', 'algorithm', 'method', 'network',
-    'metadata', 'hyperparameters', 'max_speed', 'randomization', 'seed',
+    'metadata', 'hyperparameters', 'learning_rate', 'max_speed', 'randomization', 'seed',
+    'from_model', 'checkpoint',
 })
+_KEPT_BY_CLONES = frozenset({'goal', 'method', 'resume'})
 _IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
 
 
@@ -72,6 +74,8 @@ def train(
     hyperparameters: Annotated[
         Path | None, typer.Option(help="JSON with settings by our names or DeepRacer's.")
     ] = None,
+    learning_rate: Annotated[float | None, typer.Option(
+        help='Size of the steps of learning.', show_default='as the network has it')] = None,
     max_speed: Annotated[float | None, typer.Option(
         help='Fastest action, m/s, 0.6 to 4.', show_default='2, or the goal')] = None,
     randomization: Annotated[str | None, typer.Option(
@@ -100,6 +104,13 @@ def train(
     trace: Annotated[Sampling, typer.Option(
         help='Steps to keep for analysis: every, sample (all of the first 100 iterations, then '
              'one in ten), none.')] = Sampling.SAMPLE,
+    keep: Annotated[int, typer.Option(
+        help='Checkpoints to keep that were the best before.', min=0, max=1000)] = 2,
+    from_model: Annotated[str | None, typer.Option(
+        '--from', metavar='MODEL', help='Begin as a clone of this model: its sensors, network and '
+        'actions, and of the rest what you leave out.')] = None,
+    checkpoint: Annotated[str, typer.Option(
+        help='With --from: best, last, or the steps of an earlier one.')] = 'best',
     resume: Annotated[
         bool, typer.Option('--resume', help='Go on with a model of this name.')
     ] = False,
@@ -123,11 +134,16 @@ def train(
     if resume:
         _refuse_options(
             context, _KEPT_BY_RESUME, '--resume is given; allowed with it: --time, --steps, '
-            '--until-laps, --until-robust, --no-early-stop, --trace. Leave it out, or train a new '
-            'model.'
+            '--until-laps, --until-robust, --no-early-stop, --trace, --keep. Leave it out, or '
+            'train a new model, or a clone: --from.'
         )
         folder = open_model(name)
         plan = resumed_plan(folder, limits)
+    elif from_model is not None:
+        _refuse_options(context, _KEPT_BY_CLONES, '--from is given, and a clone goes on as its '
+                        'parent was; leave it out.')
+        folder = _clone(context, name, from_model, limits)
+        plan, resume = resumed_plan(folder, limits), True
     else:
         folder = model_folder(name)
         if folder.exists:
@@ -139,21 +155,48 @@ def train(
             _refuse_options(
                 context, _IN_METADATA, '--metadata is given and says the same; leave one out.'
             )
+        _refuse_options(context, frozenset({'checkpoint'}),
+                        'there is no --from; leave it out, or name the model to clone.')
         plan = new_plan(
             wanted, limits, tracks=track, direction=direction, reward=reward, compat=compat,
             algorithm=algorithm, method=method, network=network, metadata=metadata,
-            hyperparameters=hyperparameters, max_speed=max_speed, randomization=randomization,
-            seed=seed)
-    _run(folder, replace(plan, trace=trace), resume=resume, as_json=as_json)
+            hyperparameters=hyperparameters, learning_rate=learning_rate, max_speed=max_speed,
+            randomization=randomization, seed=seed)
+    _run(folder, replace(plan, trace=trace, keep=keep), resume=resume, as_json=as_json)
+
+
+def _clone(context: typer.Context, name: str, source: str, limits: Limits) -> ModelFolder:
+    """The new model that `--from` asks for, with what was typed changed."""
+    from racer_rl.cli.clone_plan import Changes, clone_plan, warn_of_reward
+    from racer_rl.store.models import model_folder, open_model
+    from racer_rl.training.clone import Parent, clone
+
+    def typed(option: str) -> Any:
+        return context.params[option] if _is_typed(context, option) else None
+
+    parent, plan = clone_plan(
+        name, Parent(folder=open_model(source), checkpoint=context.params['checkpoint']),
+        Changes(tracks=typed('track'), **{option: typed(option) for option in (
+            'direction', 'reward', 'compat', 'hyperparameters', 'learning_rate', 'randomization',
+            'seed', 'network', 'metadata', 'algorithm', 'max_speed')}), limits)
+    warn_of_reward(parent.folder, plan)
+    folder = clone(parent, model_folder(name).path, plan)
+    typer.echo(f'{name}: {folder.lineage}', err=True)
+    return folder
 
 
 def _refuse_options(context: typer.Context, refused: frozenset[str], why: str) -> None:
     """Refuse options that were typed, rather than ignore them."""
     for parameter, value in context.params.items():
-        source = context.get_parameter_source(parameter)
-        if parameter in refused and source is not None and source.name == 'COMMANDLINE':
+        if parameter in refused and _is_typed(context, parameter):
             given = ', '.join(value) if isinstance(value, list) else value
-            raise ConfigError(f'--{parameter.replace("_", "-")} is {given}, but {why}')
+            option = parameter.removesuffix('_model').replace('_', '-')
+            raise ConfigError(f'--{option} is {given}, but {why}')
+
+
+def _is_typed(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == 'COMMANDLINE'
 
 
 def _run(folder: ModelFolder, plan: TrainingPlan, *, resume: bool, as_json: bool) -> None:

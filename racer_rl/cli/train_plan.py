@@ -16,7 +16,7 @@ from racer_rl.evaluation.suite import SuitePlan
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.distillation import Distillation
 from racer_rl.training.goals import Goal
-from racer_rl.training.hyperparameters import ALGORITHMS, load_hyperparameters
+from racer_rl.training.hyperparameters import ALGORITHMS, Hyperparameters, load_hyperparameters
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import AUTO, Limits, Method, TrainingPlan, find_method
 from racer_sim.practice import expand_pool
@@ -54,13 +54,13 @@ def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: boo
     )
 
 
-def _evaluation(setup: RaceSetup) -> EvaluationPlan:
+def evaluation_of(setup: RaceSetup) -> EvaluationPlan:
     """Twelve laps of each course; of many courses, two each."""
     many = setup.course_count > MANY_COURSES
     return EvaluationPlan(laps=1, starts=2) if many else EvaluationPlan()
 
 
-def _held_out(limits: Limits, *, watched: bool) -> SuitePlan | None:
+def held_out_of(limits: Limits, *, watched: bool) -> SuitePlan | None:
     """What a run with these limits has to drive elsewhere.
 
     Args:
@@ -73,24 +73,30 @@ def _held_out(limits: Limits, *, watched: bool) -> SuitePlan | None:
     return SuitePlan(single=False, starts=2, tracks=2) if asked else None
 
 
-def _read(path: Path) -> str:
+def read_metadata(path: Path) -> ModelMetadata:
+    """A person's `model_metadata.json`.
+
+    Raises:
+        ConfigError: It cannot be read, or something of it cannot be used.
+    """
     try:
-        return path.read_text(encoding='utf-8')
+        return ModelMetadata.from_json(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f'cannot read {path} ({error}); give the path of a JSON file.') from None
 
 
 def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direction: str | None,
              reward: str, compat: bool, algorithm: str | None, method: str, network: str | None,
-             metadata: Path | None, hyperparameters: Path | None, max_speed: float | None,
-             randomization: str | None, seed: int) -> TrainingPlan:
+             metadata: Path | None, hyperparameters: Path | None,
+             learning_rate: float | None, max_speed: float | None, randomization: str | None,
+             seed: int) -> TrainingPlan:
     """The plan of a new model; what is None comes from the goal.
 
     Raises:
         ConfigError: Something of it cannot be used.
     """
-    setup = RaceSetup(track=_tracks(tracks or goal.tracks), direction=direction or goal.direction,
-                      reward=reward, compat=compat,
+    setup = RaceSetup(track=resolved_tracks(tracks or goal.tracks),
+                      direction=direction or goal.direction, reward=reward, compat=compat,
                       network=find_network(network or goal.network).name,
                       randomization=(goal.conditions if randomization is None
                                      else find_randomization(randomization)))
@@ -98,7 +104,7 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
         fastest = goal.max_speed_mps if max_speed is None else max_speed
         setup = replace(setup, actions=ContinuousActions(speed_high_mps=fastest))
     else:
-        given = ModelMetadata.from_json(_read(metadata))
+        given = read_metadata(metadata)
         algorithm = given.training_algorithm.value
         setup = replace(setup, actions=given.action_space, sensors=given.sensors,
                         lidar=given.lidar, network=given.neural_network)
@@ -113,31 +119,37 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
         notes = (*notes, TAUGHT_NOTE)
     for note in notes:
         typer.echo(f'note: {note}', err=True)
+    if learning_rate is not None:
+        settings = replace(settings, learning_rate=learning_rate)
     setup = replace(setup, stack=settings.stack_size)
     setup.metadata(TrainingAlgorithm(settings.ALGORITHM))
     return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
-                        evaluation=_evaluation(setup),
-                        held_out=_held_out(limits, watched=goal.stops_early),
+                        evaluation=evaluation_of(setup),
+                        held_out=held_out_of(limits, watched=goal.stops_early),
                         distillation=_distillation(chosen))
 
 
 def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     """The plan that a model was begun with, and new limits."""
     run = folder.run
-    kind = ALGORITHMS[folder.metadata.training_algorithm]
-    settings = spec_from_dict(kind, run['hyperparameters'])
     return TrainingPlan(
-        setup=folder.setup, hyperparameters=settings, limits=limits, seed=run['seed'],
-        evaluation=_evaluation(folder.setup), held_out=_held_out(limits, watched=True),
+        setup=folder.setup, hyperparameters=settings_of(folder), limits=limits, seed=run['seed'],
+        evaluation=evaluation_of(folder.setup), held_out=held_out_of(limits, watched=True),
         distillation=_distillation(run.get('method')),
     )
+
+
+def settings_of(folder: ModelFolder) -> Hyperparameters:
+    """The settings that a model was begun with."""
+    kind = ALGORITHMS[folder.metadata.training_algorithm]
+    return spec_from_dict(kind, folder.run['hyperparameters'])
 
 
 def _distillation(method: str | None) -> Distillation | None:
     return Distillation() if method == Method.DISTILL else None
 
 
-def _tracks(given: Sequence[str]) -> tuple[str, ...]:
+def resolved_tracks(given: Sequence[str]) -> tuple[str, ...]:
     """Names of tracks, looked up; a file by its whole path, so that --resume finds it anywhere."""
     if not given:
         known = ', '.join(name for name, _ in track_names())

@@ -4,10 +4,14 @@ model_metadata.json    DeepRacer's format: actions, sensors, network, algorithm
 hyperparameters.json   DeepRacer's format
 reward_function.py     the text that paid it
 reward.log             what it printed
-run.json               seed, setup, our own settings, versions: all that repeats the run
+run.json               id, lineage, seed, setup, own settings, versions: all that repeats the run
 progress.json          where training stands, and the best evaluation
+sessions.json          what every session of training took, and why it ended
 checkpoints/last.zip   written between updates, atomically
 checkpoints/best.zip   the best by evaluation
+checkpoints/N.zip      the best before it, of N steps
+evaluations/           what `racer evaluate` showed, one file each
+tracks/                track files that came with the model
 training.png           what the evaluations showed, over steps
 robustness.json        what the newest robustness suite showed
 tensorboard/           scalars
@@ -16,12 +20,14 @@ training-simtrace/ and others: what the cars did, see racer_rl/traces/files.py
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import json
 import platform
 import re
 import shutil
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +35,9 @@ from typing import TYPE_CHECKING, Any, Final
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import Policy
 from racer_rl.reward.loading import RewardFile
+from racer_rl.store.lineage import Lineage
+from racer_rl.store.locks import CHECKPOINT_FOLDER, WRITER
+from racer_rl.store.sessions import Session
 from racer_sim.randomization import as_plain, randomization_from
 from racer_vehicle.errors import ConfigError, ModelMismatchError, UnknownNameError
 from racer_vehicle.metadata import ModelMetadata, TrainingAlgorithm
@@ -40,6 +49,7 @@ if TYPE_CHECKING:
 
 NAME_RULE: Final = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]{0,63}')
 CHECKPOINTS: Final = ('best', 'last')
+TRACK_FOLDER: Final = 'tracks'
 RUN_FORMAT: Final = 1
 _RUN_KEYS: Final = frozenset({
     'format', 'seed', 'track', 'direction', 'colour', 'stack', 'image_age_s', 'car', 'reward',
@@ -77,14 +87,55 @@ class ModelFolder:
         return self.path / 'reward_function.py'
 
     def checkpoint(self, which: str) -> Path:
-        """File of the `best` or the `last` checkpoint."""
-        if which not in CHECKPOINTS:
-            raise ConfigError(f'checkpoint is {which!r}; allowed: {" or ".join(CHECKPOINTS)}.')
-        return self.path / 'checkpoints' / f'{which}.zip'
+        """File of a checkpoint, whether it is there or not.
+
+        Args:
+            which: `best`, `last`, or a number of steps.
+        """
+        if which not in CHECKPOINTS and not which.isdecimal():
+            raise ConfigError(f'checkpoint is {which!r}; allowed: {" or ".join(CHECKPOINTS)}, or '
+                              'the steps of an earlier one, e.g. 40960.')
+        return self.path / CHECKPOINT_FOLDER / f'{which}.zip'
+
+    def require_checkpoint(self, which: str) -> Path:
+        """File of a checkpoint that is there.
+
+        Raises:
+            ModelMismatchError: It is not; what is there is named.
+        """
+        path = self.checkpoint(which)
+        if not path.is_file():
+            there = [name for name in (*CHECKPOINTS, *map(str, self.earlier))
+                     if self.checkpoint(name).is_file()]
+            raise ModelMismatchError(
+                f'model {self.name!r} has no {which} checkpoint yet; there is: '
+                f'{", ".join(there) or "none"}; train it: racer train --name {self.name} '
+                '--resume.')
+        return path
+
+    @property
+    def earlier(self) -> list[int]:
+        """Steps of the checkpoints that were the best before, oldest first."""
+        files = (self.path / CHECKPOINT_FOLDER).glob('*.zip')
+        return sorted(int(file.stem) for file in files if file.stem.isdecimal())
+
+    def retire_best(self, keep: int) -> None:
+        """Before a better one comes: keep the best checkpoint under its steps.
+
+        Args:
+            keep: So many of them are kept, the newest.
+        """
+        best = self.checkpoint('best')
+        if keep and best.is_file():
+            retired = self.checkpoint(str(self.progress.get('best_steps') or 0))
+            retired.unlink(missing_ok=True)
+            retired.hardlink_to(best)
+        for steps in self.earlier[:-keep or None]:
+            self.checkpoint(str(steps)).unlink()
 
     def create(
         self, setup: RaceSetup, hyperparameters: Hyperparameters, reward: RewardFile, seed: int,
-        method: str,
+        method: str, lineage: Lineage | None = None,
     ) -> None:
         """Write everything that describes a new run; `run.json`, which makes it a model, last."""
         metadata = setup.metadata(TrainingAlgorithm(hyperparameters.ALGORITHM))
@@ -95,9 +146,12 @@ class ModelFolder:
             'run.json',
             {
                 'format': RUN_FORMAT,
+                'id': uuid.uuid4().hex,
+                'created': utc_now(),
+                'lineage': None if lineage is None else lineage.as_dict(),
                 'seed': seed,
                 'method': method,
-                'track': list(setup.tracks),
+                'track': list(map(self._carried, setup.tracks)),
                 'direction': setup.direction,
                 'colour': setup.colour,
                 'stack': setup.stack,
@@ -114,9 +168,14 @@ class ModelFolder:
             },
         )
 
-    def remove(self) -> None:
-        """Delete the model and all it showed."""
-        shutil.rmtree(self.path)
+    def forget(self) -> None:
+        """Delete all that a run began, before it was worth keeping; for its trainer."""
+        (self.path / 'run.json').unlink(missing_ok=True)  # first: then it is no model
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != WRITER:
+                path.unlink()
 
     def remove_unfinished(self) -> None:
         """Delete what a kill left half written; nobody else may be training the model."""
@@ -146,6 +205,36 @@ class ModelFolder:
         return self._read_json('progress.json') if (self.path / 'progress.json').is_file() else {}
 
     @property
+    def lineage(self) -> Lineage | None:
+        """Where the model comes from; None if it was trained from nothing.
+
+        Raises:
+            ModelMismatchError: It is not told in words that are known.
+        """
+        told = self.run.get('lineage')  # absent from the first runs
+        try:
+            return None if told is None else Lineage.from_dict(told)
+        except (ConfigError, AttributeError) as error:
+            raise ModelMismatchError(f'{self.path / "run.json"} is damaged ({error}); restore '
+                                     'it.') from None
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Sessions of training, oldest first; none of the first runs."""
+        there = (self.path / 'sessions.json').is_file()
+        try:
+            told = self._read_json('sessions.json')['sessions'] if there else ()
+            return tuple(Session.from_dict(session) for session in told)
+        except (ConfigError, KeyError, TypeError) as error:
+            raise ModelMismatchError(f'{self.path / "sessions.json"} is damaged ({error}); '
+                                     'restore or delete it.') from None
+
+    def write_sessions(self, sessions: Sequence[Session]) -> None:
+        """Replace `sessions.json`."""
+        self._write_json('sessions.json',
+                         {'sessions': [session.as_dict() for session in sessions]})
+
+    @property
     def robustness(self) -> dict[str, Any]:
         """Content of `robustness.json`; empty if the suite was never driven."""
         there = (self.path / 'robustness.json').is_file()
@@ -164,7 +253,7 @@ class ModelFolder:
         """What the model was trained for."""
         run, metadata = self.run, self.metadata
         return RaceSetup(
-            track=tuple(run['track']),
+            track=tuple(map(self._track_file, run['track'])),
             direction=run['direction'],
             reward=str(self.reward_path),
             compat=run.get('compat', False),  # absent from the first runs
@@ -188,7 +277,7 @@ class ModelFolder:
         """The model as a policy without exploration.
 
         Args:
-            checkpoint: `best` or `last`.
+            checkpoint: `best`, `last` or a number of steps.
 
         Raises:
             ModelMismatchError: There is no such checkpoint, or it is damaged.
@@ -198,14 +287,21 @@ class ModelFolder:
         from racer_rl.training.acting import FEW_THREADS, deterministic_policy
         from racer_rl.training.checkpoint import load_checkpoint
 
-        path = self.checkpoint(checkpoint)
-        if not path.is_file():
-            raise ModelMismatchError(
-                f'model {self.name!r} has no {checkpoint} checkpoint yet; '
-                f'train it: racer train --name {self.name} --resume.'
-            )
+        path = self.require_checkpoint(checkpoint)
         torch.set_num_threads(FEW_THREADS)
         return deterministic_policy(load_checkpoint(path)[0])
+
+    def _carried(self, track: str) -> str:
+        """A track as `run.json` has it; a file that came with another model is copied along."""
+        path = Path(track)
+        if models_folder() not in path.parents:
+            return track
+        write_atomically(self.path / TRACK_FOLDER / path.name, path.read_bytes())
+        return f'{TRACK_FOLDER}/{path.name}'
+
+    def _track_file(self, track: str) -> str:
+        """A track by name or path; those that came with the model are below its folder."""
+        return str(self.path / track) if track.startswith(f'{TRACK_FOLDER}/') else track
 
     def _write(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())
@@ -234,6 +330,11 @@ class ModelFolder:
             ) from None
 
 
+def utc_now() -> str:
+    """The time, UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
+
+
 def models_folder() -> Path:
     """Folder of all models."""
     return racer_home() / 'models'
@@ -241,7 +342,8 @@ def models_folder() -> Path:
 
 def model_names() -> list[str]:
     """Names of all models, sorted."""
-    return sorted(path.parent.name for path in models_folder().glob('*/run.json'))
+    folders = (path.parent.name for path in models_folder().glob('*/run.json'))
+    return sorted(name for name in folders if NAME_RULE.fullmatch(name))
 
 
 def model_folder(name: str) -> ModelFolder:

@@ -120,6 +120,7 @@ class TrainingPlan:
         held_out: What tells how well it drives elsewhere; None: nobody asks.
         distillation: How the model learns from a teacher that goes ahead; None: without one.
         trace: Which iterations' steps are written into the model's folder.
+        keep: So many checkpoints that were the best before are kept.
         seed: Of network, exploration and simulator; NumPy's global generator takes 32 bits.
     """
 
@@ -131,10 +132,11 @@ class TrainingPlan:
     held_out: SuitePlan | None = None
     distillation: Distillation | None = None
     trace: Sampling = Sampling.SAMPLE
+    keep: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_range(self, seed=(0, 2**32 - 1))
+        require_range(self, seed=(0, 2**32 - 1), keep=(0, 1000))
         asked = self.limits.early or self.limits.until_robust is not None
         if asked and self.held_out is None:
             raise ConfigError('until_robust and early stop by held-out driving, and held_out is '

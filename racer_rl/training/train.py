@@ -8,6 +8,7 @@ person's reward function leaves the last good model in place.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -21,7 +22,9 @@ from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.interruption import interrupt_flag
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
-from racer_rl.store.models import ModelFolder
+from racer_rl.store.locks import committing, training_in
+from racer_rl.store.models import ModelFolder, utc_now
+from racer_rl.store.sessions import Session
 from racer_rl.traces.files import TraceFolder
 from racer_rl.traces.sampling import episodes_per_iteration
 from racer_rl.traces.writing import TrainingTrace
@@ -32,6 +35,7 @@ from racer_rl.training.checkpoint import Model, Snapshot, load_checkpoint
 from racer_rl.training.curriculum import SpeedCurriculum
 from racer_rl.training.curve import draw_training
 from racer_rl.training.history import RewardWatch, Verdict
+from racer_rl.training.inheritance import Inheritance
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
 from racer_rl.training.routes import Route, TaughtRoute, TrialRoute
@@ -56,6 +60,7 @@ class Training:
         resume: bool,
         elsewhere: Simulator | None = None,
         improved: Callable[[Model], None] | None = None,
+        inherits: Inheritance | None = None,
     ) -> None:
         """Build everything, or load it; nothing is written yet.
 
@@ -66,6 +71,7 @@ class Training:
             elsewhere: Where to drive and to evaluate, instead of the embedded simulator; with a
                 car for each run of the evaluation.
             improved: Told when the model is the best so far.
+            inherits: What a new model begins with, instead of nothing.
 
         Raises:
             RacerError: Something of the plan or the checkpoint cannot be used.
@@ -111,8 +117,11 @@ class Training:
                 self.model = build_model(
                     plan.hyperparameters, plan.setup.network, self.env, plan.seed
                 )
+            if inherits is not None:
+                inherits.hand_over(self.model)
         self._trace.watch(batch)
         self._route = self._make_route()
+        self._earlier_sessions, self._began = folder.sessions if resume else (), utc_now()
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
 
@@ -143,12 +152,14 @@ class Training:
         self._began_s = time.monotonic()
         with closing(logger), closing(self._trace), interrupt_flag() as interrupted:
             try:
+                if self.has_learnt and not self.assessment.history.rows:
+                    # What it can do before it learns anything here: it came with some knowledge.
+                    self._assess()
                 while (reason := self._reason(bool(interrupted))) is None:
                     moved = self._route.moves_model
                     self._route.learn()
                     if moved and self.assessment.is_due(self.model.num_timesteps):
-                        self.assessment.assess(self.model, self.meter.mean_reward, self._cars)
-                        self._trace.evaluated(self.assessment.judgement.evaluation)
+                        self._assess()
                     self._reward_watch.note(self.meter.mean_reward, self.meter.completion)
                     logger.dump(self.model.num_timesteps)
                     if moved:
@@ -160,12 +171,16 @@ class Training:
             except RewardError:
                 self.save('last')
                 raise
-        self.save('last')
+        self.save('last', reason)
         if self.assessment.history.rows:
             draw_training(self.assessment.history, self.folder.path / 'training.png',
                           reason=reason.value,
                           delivered_steps=self.assessment.best_record.get('steps'))
         return reason
+
+    def _assess(self) -> None:
+        self.assessment.assess(self.model, self.meter.mean_reward, self._cars)
+        self._trace.evaluated(self.assessment.judgement.evaluation)
 
     @property
     def has_learnt(self) -> bool:
@@ -246,25 +261,39 @@ class Training:
         if self._improved is not None:
             self._improved(self.model)
 
-    def save(self, which: str) -> None:
-        """Write the model as it is."""
+    def save(self, which: str, reason: StopReason | None = None) -> None:
+        """Write the model as it is.
+
+        Args:
+            which: `best` or `last`.
+            reason: Why the session ended, if it has.
+        """
         began_s = time.monotonic()
         self._write(which, Snapshot(self.model), self._cars())
         if which == 'last':
+            session = Session(
+                began=self._began, steps=self.model.num_timesteps,
+                wall_s=round(time.monotonic() - self._began_s, 3),
+                cpu_s=round(sum(os.times()[:4]), 3),
+                stopped='' if reason is None else reason.value)
+            self.folder.write_sessions((*self._earlier_sessions, session))
             self._saved_s = time.monotonic()
             self._save_cost_s = self._saved_s - began_s
 
     def _write(self, which: str, snapshot: Snapshot, cars: Mapping[str, Any]) -> None:
         """Write a checkpoint, `best` or `last`, and after the file it speaks of, the progress."""
         kept = {**cars, **self.assessment.as_plain()}
-        snapshot.write(self.folder.checkpoint(which), kept)
         best = self.assessment.best_record
-        self.folder.write_progress({
-            'steps': self.model.num_timesteps,
-            'episodes': self.meter.episodes,
-            'best_steps': best.get('steps'),
-            'best': best.get('evaluation'),
-        })
+        with committing(self.folder.path):
+            if which == 'best':
+                self.folder.retire_best(self.plan.keep)
+            snapshot.write(self.folder.checkpoint(which), kept)
+            self.folder.write_progress({
+                'steps': self.model.num_timesteps,
+                'episodes': self.meter.episodes,
+                'best_steps': best.get('steps'),
+                'best': best.get('evaluation'),
+            })
 
 
 def train(
@@ -293,6 +322,21 @@ def train(
         RacerError: The plan cannot be used (then nothing was written), the reward function
             failed, or the disk refused.
     """
+    try:
+        with training_in(folder.path):
+            return _train(folder, plan, watch, resume=resume, elsewhere=elsewhere,
+                          improved=improved)
+    except OSError as error:
+        raise ConfigError(
+            f'cannot write {error.filename or folder.path}: {error.strerror}; free space there, '
+            'or set RACER_HOME to a folder that you may write.'
+        ) from error
+
+
+def _train(folder: ModelFolder, plan: TrainingPlan, watch: Watcher, *, resume: bool,
+           elsewhere: Simulator | None, improved: Callable[[Model], None] | None,
+           ) -> tuple[StopReason, Standing]:
+    """As `train`, by the only process that trains the model."""
     training = Training(
         folder, plan, resume=resume, elsewhere=elsewhere, improved=improved
     )
@@ -304,16 +348,10 @@ def train(
             training.save('last')
             folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed,
                           plan.method)
-        reason = training.run(watch)
+        return training.run(watch), training.standing
     except RewardError:
         if not resume and not training.has_learnt:
-            folder.remove()  # there is no good model to keep, and its name is wanted again
+            folder.forget()  # there is no good model to keep, and its name is wanted again
         raise
-    except OSError as error:
-        raise ConfigError(
-            f'cannot write {error.filename or folder.path}: {error.strerror}; free space there, '
-            'or set RACER_HOME to a folder that you may write.'
-        ) from error
     finally:
         training.close()
-    return reason, training.standing

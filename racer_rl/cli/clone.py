@@ -1,0 +1,79 @@
+"""`racer clone`: begin a new model with what another one knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from racer_rl.training.clone import Parent
+
+clone_app = typer.Typer(add_completion=False)
+
+Rate = Annotated[float | None, typer.Option(
+    '--learning-rate', help='Size of the steps of learning; a clone often wants a third of its '
+                            "parent's or less.")]
+
+
+@clone_app.command()
+def clone(
+    source: Annotated[str, typer.Argument(metavar='SRC', help='Name of a trained model.')],
+    name: Annotated[str, typer.Argument(metavar='DST', help='Name of the new one.')],
+    checkpoint: Annotated[str, typer.Option(
+        help='best, last, or the steps of an earlier one.')] = 'best',
+    learning_rate: Rate = None,
+    hyperparameters: Annotated[Path | None, typer.Option(
+        help="JSON with what is to change, by our names or DeepRacer's.")] = None,
+    reward: Annotated[str | None, typer.Option(help='Another reward function.')] = None,
+    track: Annotated[list[str] | None, typer.Option(
+        help='Another track, by name or file; several times for several.')] = None,
+    direction: Annotated[str | None, typer.Option(help='forward, reverse or both.')] = None,
+    randomization: Annotated[str | None, typer.Option(
+        help='none, default, strong, or a .json file.')] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the parent's.", min=0)] = None,
+    fresh_optimizer: Annotated[bool, typer.Option(
+        '--fresh-optimizer', help="Forget the optimiser's state, take the weights only.")] = False,
+    network: Annotated[str | None, typer.Option(hidden=True)] = None,
+    metadata: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    max_speed: Annotated[float | None, typer.Option(hidden=True)] = None,
+    algorithm: Annotated[str | None, typer.Option(hidden=True)] = None,
+    as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
+) -> None:
+    """Begin a new model with the weights and the optimiser of another one.
+
+    Sensors, network and actions stay as they are; all else may change: track, reward, learning
+    rate and other hyperparameters. DST drives as SRC does until it is trained:
+    `racer train --name DST --resume`. `racer train --from SRC --name DST` does both.
+    """
+    from racer_rl.cli.clone_plan import Changes, clone_plan, warn_of_reward
+    from racer_rl.store.models import model_folder, open_model
+    from racer_rl.training.clone import Parent
+    from racer_rl.training.clone import clone as clone_model
+    from racer_rl.training.plan import Limits
+
+    path = model_folder(name).path
+    parent, plan = clone_plan(
+        name, Parent(folder=open_model(source), checkpoint=checkpoint,
+                     optimizer=not fresh_optimizer),
+        Changes(tracks=track, direction=direction, reward=reward, hyperparameters=hyperparameters,
+                learning_rate=learning_rate, randomization=randomization, seed=seed,
+                network=network, metadata=metadata, algorithm=algorithm, max_speed=max_speed),
+        Limits())
+    with Console(stderr=True).status(f'cloning {source}'):
+        folder = clone_model(parent, path, plan)
+    warn_of_reward(parent.folder, plan)
+    lineage = folder.lineage
+    if as_json:
+        typer.echo(json.dumps({'model': name, 'folder': str(path),
+                               'lineage': None if lineage is None else lineage.as_dict()}))
+        return
+    typer.echo(f'{name}: {lineage}; {_taken_over(parent)}')
+    typer.echo(f'train it: racer train --name {name} --resume')
+
+
+def _taken_over(parent: Parent) -> str:
+    return 'weights and optimiser' if parent.optimizer else 'weights, with a fresh optimiser'
