@@ -132,7 +132,7 @@ class LoadedPolicy:
         """
         bundle.card.require_fits(car)
         self.bundle = bundle
-        self._session = _session(bundle.onnx)
+        self._session = session_of(bundle.onnx)
         _require_interface(self._session, bundle.card)
         _try_out(self._session, bundle.card)
         self._stack = FrameStack(bundle.card.observation.stack)
@@ -188,7 +188,12 @@ def _planes(image: NDArray[np.uint8], rgb: bool) -> NDArray[np.uint8]:
     return image[np.newaxis, np.newaxis]
 
 
-def _session(onnx: bytes) -> onnxruntime.InferenceSession:
+def session_of(onnx: bytes) -> onnxruntime.InferenceSession:
+    """A network ready to run, as on the car.
+
+    Raises:
+        ModelMismatchError: It does not load.
+    """
     options = onnxruntime.SessionOptions()
     # One thread: a network of this size is no faster on two, and the sums come out the same.
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from racer_vehicle.action import ActionSpec
 from racer_vehicle.errors import ConfigError, ModelMismatchError
@@ -65,6 +65,7 @@ class PolicyCard:
         steps: Environment steps of the training.
         versions: Package to version, of the training.
         git_hash: Of the source that trained it; empty when unknown.
+        precision: Of the network's weights; `int8` ones were made from `float32` ones.
     """
 
     format: int = CARD_FORMAT
@@ -79,6 +80,7 @@ class PolicyCard:
     steps: int
     versions: Mapping[str, str]
     git_hash: str = ''
+    precision: Literal['float32', 'int8'] = 'float32'
 
     def __post_init__(self) -> None:
         require_range(self, format=(CARD_FORMAT, CARD_FORMAT), seed=(0, 2**63 - 1),
@@ -103,7 +105,8 @@ class PolicyCard:
                     f'the card has format {content.get("format")!r}; allowed: {CARD_FORMAT}. '
                     'Install the racer that wrote it, or export the model again.'
                 )
-            return from_object(cls, content, 'the card')
+            # Absent from the first cards.
+            return from_object(cls, {'precision': 'float32', **content}, 'the card')
         except ConfigError as error:
             raise ModelMismatchError(f'the bundle is refused: {error}') from None
 

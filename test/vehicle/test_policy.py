@@ -124,6 +124,7 @@ class TestCard:
         (('observation', 'camera', 'colour'), 'red', r"camera\.colour is 'red'; allowed: grey, r"),
         (('observation', 'native_camera', 'z_m'), '1', r"native_camera\.z_m is '1'; allowed: a f"),
         (('action', 'kind'), 'Levers', r"action\.kind is 'Levers'; allowed: DiscreteActions, Con"),
+        (('precision',), 'int4', r"the card\.precision is 'int4'; allowed: float32, int8"),
         (('car', 'wheels'), 4, r'the card\.car has unknown wheels; allowed: exactly wheelbase_m'),
     ])
     def test_refuses_a_wrong_field_by_its_path(self, path, value, message):
@@ -136,12 +137,17 @@ class TestCard:
             PolicyCard.from_json(json.dumps(content))
 
     @pytest.mark.parametrize('name', [name for name in json.loads(card().to_json())
-                                      if name != 'format'])
+                                      if name not in {'format', 'precision'}])
     def test_refuses_a_missing_field(self, name):
         content = json.loads(card().to_json())
         del content[name]
         with pytest.raises(ModelMismatchError, match=f'lacks {name}; allowed: exactly format'):
             PolicyCard.from_json(json.dumps(content))
+
+    def test_a_card_from_before_there_were_other_precisions_is_of_float32(self):
+        content = json.loads(card().to_json())
+        del content['precision']
+        assert PolicyCard.from_json(json.dumps(content)) == card(precision='float32')
 
     @pytest.mark.parametrize('text', [
         '', 'hello', '[1]', 'null', '{"format": NaN}', '{"format": 1' + '0' * 400 + '}',
