@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.executors import Executor
 
-from racer_rl.nodes.calls import spin_until
 from racer_rl.nodes.car_link import CarLink
 from racer_sim.courses import Course
 from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.starting_grid import Pose
+from racer_vehicle.nodes.calls import spin_until
 from racer_vehicle.signals import DriveCommand
 from racer_vehicle.spec import CarSpec
 

@@ -16,7 +16,6 @@ from std_srvs.srv import SetBool
 
 from racer_rl.export import Origin, make_bundle
 from racer_rl.nodes.bundles import bundle_message
-from racer_rl.nodes.calls import call
 from racer_rl.nodes.car_link import CarLink
 from racer_rl.nodes.topic_env import TopicSimulator
 from racer_rl.nodes.trainer_settings import TrainerSettings
@@ -30,6 +29,7 @@ from racer_sim.starting_grid import one_course
 from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import ConfigError, RacerError
 from racer_vehicle.nodes import ros
+from racer_vehicle.nodes.calls import call
 from racer_vehicle.nodes.parameters import declare, declare_car
 from racer_vehicle.nodes.running import FAILED, spin
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from rclpy.client import Client
 from rclpy.executors import Executor
 from rclpy.node import Node
 
@@ -21,6 +22,24 @@ Every service of the contract sets a state, so that asking twice does no harm.""
 
 class SilenceError(RacerError):
     """Something that a node of the graph should have said did not come."""
+
+
+class RefusedError(RacerError):
+    """A service was asked for what it does not do.
+
+    Attributes:
+        reason: As its server gave it.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Compose the message.
+
+        Args:
+            name: Of the service.
+            reason: Of its server.
+        """
+        super().__init__(f'{name} was refused: {reason}')
+        self.reason = reason
 
 
 def spin_until(executor: Executor, done: Callable[[], bool], patience_s: float, what: str) -> None:
@@ -60,23 +79,40 @@ def call(node: Node, name: str, request: Any, executor: Executor, patience_s: fl
 
     Raises:
         SilenceError: There is no such server, or no answer.
-        RacerError: The server refuses, with its reason.
+        RefusedError: The server refuses, with its reason.
     """
     client = ros.client(node, name, namespace)
     try:
-        spin_until(executor, client.service_is_ready, patience_s, f'service {name}')
-        asked: list[Any] = []
-        ask_s = time.monotonic()
-
-        def is_answered() -> bool:
-            if time.monotonic() >= ask_s + len(asked) * ASK_AGAIN_S:
-                asked.append(client.call_async(request))
-            return any(future.done() for future in asked)
-
-        spin_until(executor, is_answered, patience_s, f'an answer of {name}')
-        response = next(future.result() for future in asked if future.done())
+        return ask(client, name, request, executor, patience_s)
     finally:
         node.destroy_client(client)
+
+
+def ask(client: Client, name: str, request: Any, executor: Executor, patience_s: float) -> Any:
+    """Call a service by a client that is kept, and so need not be found anew each time.
+
+    Args:
+        client: Of the service.
+        name: Of the service, for messages.
+        request: As of `call`, and so the rest.
+        executor: As of `call`.
+        patience_s: As of `call`.
+
+    Raises:
+        SilenceError: There is no such server, or no answer.
+        RefusedError: The server refuses.
+    """
+    spin_until(executor, client.service_is_ready, patience_s, f'service {name}')
+    asked: list[Any] = []
+    ask_s = time.monotonic()
+
+    def is_answered() -> bool:
+        if time.monotonic() >= ask_s + len(asked) * ASK_AGAIN_S:
+            asked.append(client.call_async(request))
+        return any(future.done() for future in asked)
+
+    spin_until(executor, is_answered, patience_s, f'an answer of {name}')
+    response = next(future.result() for future in asked if future.done())
     if not response.success:
-        raise RacerError(f'{name} was refused: {response.message}')
+        raise RefusedError(name, response.message)
     return response

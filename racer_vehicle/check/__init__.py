@@ -1,0 +1,1 @@
+"""`racer car check`: whether a car's parts do what driving relies on, one after another."""
