@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -27,6 +27,8 @@ from racer_rl.evaluation.laps import (
     with_course,
 )
 from racer_rl.evaluation.racing_line import Trajectory, picture_format, plot_racing_line
+from racer_rl.store.evaluations import keep_evaluation
+from racer_rl.store.locks import present
 from racer_rl.store.models import ModelFolder, open_model
 from racer_rl.traces.evaluating import EvaluationTrace
 from racer_rl.traces.files import TraceFolder
@@ -47,8 +49,8 @@ def evaluate_model(
     resets: Annotated[int, typer.Option(help='Incidents that a run survives.')] = 0,
     randomization: Annotated[str, typer.Option(
         help='What runs differ in: none, default, strong, or a .json file.')] = 'none',
-    checkpoint: Annotated[Literal['best', 'last'],
-                          typer.Option(help='Best by evaluation, or newest.')] = 'best',
+    checkpoint: Annotated[str, typer.Option(
+        help='best by evaluation, last, or the steps of an earlier one.')] = 'best',
     seed: Annotated[int, typer.Option(help='The same seed gives the same laps.')] = 0,
     video: Annotated[Path | None, typer.Option(help='Film the first run (.mp4).')] = None,
     plot: Annotated[Path | None, typer.Option(
@@ -70,23 +72,24 @@ def evaluate_model(
     --seed matter to it.
     """
     folder = open_model(model)
-    if suite == 'robust':
-        show_suite(folder, checkpoint, seed, as_json=as_json)
-        return
-    setup = with_course(_known(folder) if track is None else folder.setup, track=track,
-                        direction=direction)
-    plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed,
-                          randomization=find_randomization(randomization))
-    kept = EvaluationTrace(setup.actions) if trace else None
-    shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot, bound=bound,
-                   trace=kept)
-    if kept is not None:
-        _keep(kept, folder)
+    with present(folder.path):
+        if suite == 'robust':
+            show_suite(folder, checkpoint, seed, as_json=as_json)
+            return
+        setup = with_course(_known(folder) if track is None else folder.setup, track=track,
+                            direction=direction)
+        plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed,
+                              randomization=find_randomization(randomization))
+        kept = EvaluationTrace(setup.actions) if trace else None
+        shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot,
+                       bound=bound, trace=kept)
+        record = {'model': folder.name, 'checkpoint': checkpoint, **shown.as_dict()}
+        _keep(folder, kept, record, {
+            'tracks': setup.tracks, 'direction': setup.direction, 'randomization': randomization})
     for path in (video, plot):
         if path is not None:
             typer.echo(f'wrote {path}', err=True)
     if as_json:
-        record = {'model': folder.name, 'checkpoint': checkpoint, **shown.as_dict()}
         typer.echo(json.dumps(record, indent=2))
     else:
         print_result(shown)
@@ -125,13 +128,16 @@ def _drive(policy: Policy, setup: RaceSetup, plan: EvaluationPlan, *, video: Pat
     return Comparison(result, bounds)
 
 
-def _keep(trace: EvaluationTrace, folder: ModelFolder) -> None:
-    """Write the steps; a folder that cannot be written to costs nobody the result."""
+def _keep(folder: ModelFolder, trace: EvaluationTrace | None, record: Mapping[str, Any],
+          conditions: Mapping[str, Any]) -> None:
+    """Write it down; a folder that cannot be written to costs nobody the result."""
     try:
-        trace.write(TraceFolder(folder.path))
+        keep_evaluation(folder.path, 'laps', record, conditions)
+        if trace is not None:
+            trace.write(TraceFolder(folder.path))
     except OSError as error:
-        typer.echo(f'note: the steps were not kept: cannot write {error.filename or folder.path} '
-                   f'({error.strerror}); --no-trace leaves them out', err=True)
+        typer.echo(f'note: the evaluation was not kept: cannot write '
+                   f'{error.filename or folder.path} ({error.strerror})', err=True)
 
 
 def print_result(shown: Comparison) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from racer_rl.evaluation.laps import few_tracks
 from racer_rl.evaluation.suite import STRENGTHS, Cell, SuitePlan, SuiteResult, run_suite
+from racer_rl.store.evaluations import keep_evaluation
 from racer_rl.store.models import ModelFolder
 
 COLUMNS: Final = {'': 'as is', **{strength: strength for strength in STRENGTHS}}
@@ -26,7 +27,7 @@ def show_suite(folder: ModelFolder, checkpoint: str, seed: int, *, as_json: bool
 
     Args:
         folder: Of the model.
-        checkpoint: `best` or `last`.
+        checkpoint: `best`, `last` or a number of steps.
         seed: Of what is drawn.
         as_json: One JSON object instead of the table.
     """
@@ -35,6 +36,7 @@ def show_suite(folder: ModelFolder, checkpoint: str, seed: int, *, as_json: bool
                            SuitePlan(seed=seed))
     record = {'model': folder.name, 'checkpoint': checkpoint, **result.as_dict()}
     folder.write_robustness(record)
+    keep_evaluation(folder.path, 'robust', record, {'seed': seed})
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:

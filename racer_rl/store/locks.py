@@ -185,7 +185,7 @@ def sweep(models: Path) -> list[Path]:
     left = [path for prefix in HIDDEN_PREFIXES for path in models.glob(f'{prefix}*')]
     removed = []
     for path in left:
-        with contextlib.suppress(BusyError, FileNotFoundError), alone_with(path):
+        with contextlib.suppress(BusyError), alone_with(path):
             shutil.rmtree(path)
             removed.append(path)
     return removed
@@ -227,7 +227,12 @@ def is_trained(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _held_folder(path: Path, kind: int, why: str) -> Iterator[None]:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    gone = BusyError(f'model {path.name!r} was just deleted or renamed; see what is there: racer '
+                     'models list.')
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        raise gone from None
     try:
         _lock(handle, kind, path, why)
         # Between opening and locking, another process may have taken it away or put another there.
@@ -236,8 +241,7 @@ def _held_folder(path: Path, kind: int, why: str) -> Iterator[None]:
         except FileNotFoundError:
             same = False
         if not same:
-            raise BusyError(f'model {path.name!r} was just deleted or renamed; see what is there: '
-                            'racer models list.')
+            raise gone
         yield
     finally:
         os.close(handle)

@@ -159,7 +159,7 @@ class ModelFolder:
                 'car': spec_as_dict(setup.car),
                 'compat': setup.compat,
                 'randomization': as_plain(setup.randomization),
-                'reward': {'origin': setup.reward, 'sha256': reward.sha256},
+                'reward': {'origin': _reward_origin(setup.reward), 'sha256': reward.sha256},
                 'hyperparameters': spec_as_dict(hyperparameters),
                 'versions': {
                     'python': platform.python_version(),
@@ -328,6 +328,15 @@ class ModelFolder:
             raise ModelMismatchError(
                 f'cannot read {path} ({error}); restore it or train again.'
             ) from None
+
+
+def _reward_origin(reward: str) -> str:
+    """Name or path of a reward function; of one that another model keeps, whence that had it."""
+    other = ModelFolder(Path(reward).parent)
+    if Path(reward).name != other.reward_path.name or not other.exists:
+        return reward
+    origin: str = other.run['reward']['origin']
+    return origin
 
 
 def utc_now() -> str:

@@ -12,7 +12,7 @@ from racer_vehicle.strict_json import from_object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """From the start of a training command to its end.
+    """From the first round of a training command to its end.
 
     Attributes:
         began: UTC, ISO 8601.

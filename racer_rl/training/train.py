@@ -121,7 +121,8 @@ class Training:
                 inherits.hand_over(self.model)
         self._trace.watch(batch)
         self._route = self._make_route()
-        self._earlier_sessions, self._began = folder.sessions if resume else (), utc_now()
+        self._earlier_sessions, self._began = folder.sessions if resume else (), ''
+        self._began_cpu_s = 0.0
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
         self._began_steps = self.model.num_timesteps
 
@@ -149,7 +150,7 @@ class Training:
             [TensorBoardOutputFormat(str(self.folder.path / 'tensorboard'))],
         )
         self.model.set_logger(logger)
-        self._began_s = time.monotonic()
+        self._began, self._began_s, self._began_cpu_s = utc_now(), time.monotonic(), _cpu_s()
         with closing(logger), closing(self._trace), interrupt_flag() as interrupted:
             try:
                 if self.has_learnt and not self.assessment.history.rows:
@@ -271,14 +272,17 @@ class Training:
         began_s = time.monotonic()
         self._write(which, Snapshot(self.model), self._cars())
         if which == 'last':
-            session = Session(
-                began=self._began, steps=self.model.num_timesteps,
-                wall_s=round(time.monotonic() - self._began_s, 3),
-                cpu_s=round(sum(os.times()[:4]), 3),
-                stopped='' if reason is None else reason.value)
-            self.folder.write_sessions((*self._earlier_sessions, session))
+            if self._began:
+                self.folder.write_sessions((*self._earlier_sessions, self._session(reason)))
             self._saved_s = time.monotonic()
             self._save_cost_s = self._saved_s - began_s
+
+    def _session(self, reason: StopReason | None) -> Session:
+        return Session(
+            began=self._began, steps=self.model.num_timesteps,
+            wall_s=round(time.monotonic() - self._began_s, 3),
+            cpu_s=round(_cpu_s() - self._began_cpu_s, 3),
+            stopped='' if reason is None else reason.value)
 
     def _write(self, which: str, snapshot: Snapshot, cars: Mapping[str, Any]) -> None:
         """Write a checkpoint, `best` or `last`, and after the file it speaks of, the progress."""
@@ -294,6 +298,11 @@ class Training:
                 'best_steps': best.get('steps'),
                 'best': best.get('evaluation'),
             })
+
+
+def _cpu_s() -> float:
+    """Seconds of a core that this process and its ended children have taken."""
+    return sum(os.times()[:4])
 
 
 def train(

@@ -192,8 +192,8 @@ def test_resume_refuses_what_it_would_have_to_ignore(racer, option, value):
     code, out, err = racer('--name', 'm', '--resume', option, value)
     assert (code, out) == (2, '')
     assert err == (f'error: {option} is {value}, but --resume is given; allowed with it: --time, '
-                   '--steps, --until-laps, --until-robust, --no-early-stop, --trace. Leave it '
-                   'out, or train a new model.\n')
+                   '--steps, --until-laps, --until-robust, --no-early-stop, --trace, --keep. '
+                   'Leave it out, or train a new model, or a clone: --from.\n')
 
 
 def test_a_taught_model_says_so_and_is_resumed(racer, tiny):
