@@ -114,6 +114,13 @@ class PolicyCard:
         """Readable JSON, the same text for equal cards."""
         return to_json(self)
 
+    @property
+    def fitting_car(self) -> CarSpec:
+        """A car that the policy was trained for; what the card does not tell is the default's."""
+        spec, body = self.observation, dataclasses.asdict(self.car)
+        return dataclasses.replace(CarSpec(), camera=spec.native_camera, lidar=spec.native_lidar,
+                                   **body)
+
     def require_fits(self, car: CarSpec) -> None:
         """Refuse a policy that was trained for other eyes or another body.
 

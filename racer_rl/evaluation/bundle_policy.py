@@ -15,7 +15,6 @@ from racer_vehicle.errors import ConfigError
 from racer_vehicle.observation import ObservationSpec
 from racer_vehicle.policy import OUTPUT, PolicyBundle, session_of
 from racer_vehicle.policy_card import PolicyCard
-from racer_vehicle.spec import CarSpec
 
 
 class BundlePolicy:
@@ -55,14 +54,10 @@ def setup_of(card: PolicyCard, track: str = '') -> RaceSetup:
     Raises:
         ConfigError: No network of the catalogue sees such images.
     """
-    spec, car = card.observation, CarSpec()
-    trained = replace(
-        car, wheelbase_m=card.car.wheelbase_m, track_width_m=card.car.track_width_m,
-        max_steering_rad=card.car.max_steering_rad, camera=spec.native_camera,
-        lidar=spec.native_lidar,
-    )
+    spec = card.observation
     setup = RaceSetup(track=track or card.track, actions=card.action, sensors=spec.sensors,
-                      lidar=spec.lidar, colour=spec.camera.colour, stack=spec.stack, car=trained)
+                      lidar=spec.lidar, colour=spec.camera.colour, stack=spec.stack,
+                      car=card.fitting_car)
     return replace(setup, network=_network(spec, setup))
 
 
