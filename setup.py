@@ -67,6 +67,7 @@ setup(
         'onnx',
         'onnxruntime',
         'opencv-python-headless',
+        'packaging',  # racer deploy: what the packages that a car needs need
         'pandas>=2.2',
         'pillow',  # reports: pictures of few colours
         'pyarrow',  # traces: Parquet, and reading and writing CSV fast

@@ -1,7 +1,11 @@
-"""The nodes of one car: on a real car as they are, in simulation with other drivers."""
+"""The nodes of one car: on a real car as they are, in simulation with other drivers.
+
+They live and die together: what is left of a car that has lost its camera or its motor node must
+not wait for somebody to notice. A service manager starts all of them again, disabled.
+"""
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, Shutdown
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -11,6 +15,8 @@ from launch_ros.substitutions import FindPackageShare
 ARGUMENTS = (
     ('namespace', '', 'of the car; empty for a car alone'),
     ('model', '', 'policy bundle (.racer file); empty: wait for one on policy/bundle'),
+    ('config', PathJoinSubstitution([FindPackageShare('racer'), 'config']),
+     'folder of the parameter files; those of a car: racer deploy'),
     ('camera', 'v4l2', 'driver: v4l2, simulated or fake'),
     ('lidar', 'rplidar', 'driver: rplidar, simulated or fake'),
     ('motor', 'pwm', 'driver: pwm, pca9685, simulated or fake'),
@@ -22,11 +28,11 @@ ARGUMENTS = (
 
 def car_node(name, condition=None, **parameters):
     """A node of this package with its YAML; `parameters` go before it."""
-    settings = PathJoinSubstitution([FindPackageShare('racer'), 'config', f'{name}.yaml'])
+    settings = PathJoinSubstitution([LaunchConfiguration('config'), f'{name}.yaml'])
     use_sim_time = ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)
     return Node(
         package='racer', executable=f'{name}_node', name=name, output='screen',
-        namespace=LaunchConfiguration('namespace'), condition=condition,
+        namespace=LaunchConfiguration('namespace'), condition=condition, on_exit=Shutdown(),
         parameters=[settings, {'use_sim_time': use_sim_time, **parameters}],
     )
 

@@ -27,7 +27,7 @@ COMMANDS: Final = {
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
     'keys': 'Make, list and show the keys that sign policies.',
     'calibrate': "Find the pulses of a car's servo and speed controller.",
-    'deploy': "Put a model onto a car: a package that installs offline, or all of it over ssh.",
+    'deploy': 'Put a model onto a car: a package that installs offline, or all of it over ssh.',
     'car': "Start a car's nodes, and check a car before it drives.",
     'bench': 'Measure the simulator and training on this machine.',
 }

@@ -20,6 +20,7 @@ from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
 from racer_vehicle.nodes.messages import command_of, twist_message
 from racer_vehicle.nodes.parameters import declare, declare_car, require_settings, setting
 from racer_vehicle.nodes.running import run_node
+from racer_vehicle.service_manager import ServiceManager
 from racer_vehicle.signals import NEUTRAL, DriveCommand
 from racer_vehicle.spec import CONTROL_PERIOD_S
 from racer_vehicle.telemetry import Flow
@@ -77,6 +78,8 @@ class MotorNode(Node):
         ros.service(self, 'motor/enable', self._on_enable)
         ros.service(self, 'motor/emergency_stop', self._on_emergency_stop)
         ros.service(self, 'motor/autonomous', self._on_autonomous)
+        self._service_manager = ServiceManager()
+        self._service_manager.ready()
         self.create_timer(WATCHDOG_S, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def stop(self) -> None:
@@ -104,6 +107,7 @@ class MotorNode(Node):
 
     def _watch(self) -> None:
         """Act where nobody else does: on a deadline, and to keep saying neutral."""
+        self._service_manager.beat()
         driving = self._gate.decide(self._deadline_now()).driving
         silent = time.monotonic() - self._acted_s > CONTROL_PERIOD_S
         if driving is not self._driving or (silent and driving not in MOVING):

@@ -1,0 +1,1 @@
+"""A model onto a car: a package that installs offline, and its way there."""
