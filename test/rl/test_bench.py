@@ -158,7 +158,7 @@ def test_no_seeds_are_refused():
 def test_json_holds_all_of_the_report(simulator, training):
     report = Report(machine=Machine.here(), simulator=simulator[0], training=training)
     data = json.loads(json.dumps(report.as_dict()))
-    assert data.keys() == {'machine', 'simulator', 'training', 'ros', 'references'}
+    assert data.keys() == {'machine', 'simulator', 'training', 'ros', 'inference', 'references'}
     assert data['simulator'].keys() == {
         'track', 'length_m', 'seeds', 'threads', 'cold_start', 'warm_start', 'results',
         'reward_share',
