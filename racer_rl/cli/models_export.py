@@ -116,23 +116,15 @@ def _export_bundle(folder: ModelFolder, path: Path, checkpoint: str, sign: str |
 def _rounded(folder: ModelFolder, bundle: PolicyBundle,
              status: Status) -> tuple[PolicyBundle, dict[str, Any]]:
     """The bundle in 8 bits, and what both drive; said on stderr too."""
-    from racer_rl.evaluation.bundle_policy import BundlePolicy
-    from racer_rl.evaluation.laps import EvaluationPlan, evaluate, few_tracks
+    from racer_rl.evaluation.precision import compare_precisions
     from racer_rl.quantization import quantized
 
     status.update('rounding to 8 bits')
-    setup = few_tracks(folder.setup)
-    small = quantized(bundle, setup)
-    record = {}
-    for name, one in (('float32', bundle), ('int8', small)):
-        status.update(f'driving laps in {name}')
-        result = evaluate(BundlePolicy(one), setup, EvaluationPlan())
-        record[name] = {'clean_laps': result.clean_laps, 'total_laps': result.total_laps,
-                        'completion': round(result.completion, 6), 'bytes': len(one.onnx)}
-        typer.echo(f'{name}: {result.clean_laps} of {result.total_laps} laps clean, '
-                   f'{result.completion:.1%} of the distance, network of '
-                   f'{readable_size(len(one.onnx))}', err=True)
-    return small, record
+    small = quantized(bundle, folder.setup)
+    status.update('driving laps with both')
+    comparison = compare_precisions(bundle, small, folder.setup)
+    typer.echo(comparison.summary, err=True)
+    return small, comparison.as_dict()
 
 
 @contextlib.contextmanager
