@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from racer_vehicle.errors import RacerError
 from racer_vehicle.lens import Distortion, Lens, Rectifier
 from racer_vehicle.limiter import DriveLimiter
 from racer_vehicle.pilot import PolicyPilot
@@ -165,8 +166,9 @@ class _Driver:
         stamp_s = index * CONTROL_PERIOD_S
         self._pilot.note_scan(Scan(ranges_m=scan, stamp_s=stamp_s))
         choice = self._pilot.decide(Frame(image=image, stamp_s=stamp_s), stamp_s)
-        if choice.command is None:
-            raise RuntimeError(f'no command: {choice.why}')
+        if choice.command is None or choice.trouble:
+            # Refusals are quick, and would pass for good figures.
+            raise RacerError(f'the policy does not decide: {choice.why}')
         self._limiter.limit(choice.command)
 
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from racer_rl.benchmarks.cost import Cost, Spread
-from racer_rl.benchmarks.inference import InferenceFigures, TimeSpreads
+from racer_rl.benchmarks.inference import InferenceFigures
+from racer_rl.benchmarks.inference_tables import print_inference
 from racer_rl.benchmarks.machine import Machine
 from racer_rl.benchmarks.ros import RosFigures
 from racer_rl.benchmarks.simulator import SimulatorFigures
@@ -92,7 +93,7 @@ def print_report(report: Report, console: Console) -> None:
     if report.ros is not None:
         _print_ros(report.ros, console)
     if report.inference is not None:
-        _print_inference(report.inference, console)
+        print_inference(report.inference, console)
     console.print('\n[bold]Published by others[/], not measured here')
     for reference in report.references:
         console.print(f'{reference.what}: {reference.figure}', highlight=False)
@@ -186,54 +187,6 @@ def _print_ros(figures: RosFigures, console: Console) -> None:
                   f'{figures.learning_steps_per_s:.0f} when a car learns over topics.\n'
                   f'Counted: {figures.counted}.\nWhen it learns: {figures.learning_counted}.',
                   highlight=False)
-
-
-def _print_inference(figures: InferenceFigures, console: Console) -> None:
-    width, height = figures.image_px
-    console.print(
-        f'\n[bold]Inference[/]  ms from a {width}x{height} image to the command; medians of '
-        f'{figures.repeats} processes of {figures.count:,} decisions each (range of p99)',
-        highlight=False,
-    )
-    table = _table('policy', 'weights', 'core', 'p50', 'p95', 'p99', 'longest', 'mean',
-                   'CPU, mean', 'CPU at 15 Hz', 'MiB')
-    for row in figures.results:
-        table.add_row(row.name, row.precision, f'{row.cpu_share:.0%}', *_times(row.decided),
-                      f'{row.core_percent.median:.2f} %', f'{row.memory_mib.median:.0f}')
-    lens = _table('rectifying a lens', 'core', 'p50', 'p95', 'p99', 'longest', 'mean',
-                  'CPU, mean')
-    raw = 'x'.join(map(str, figures.raw_px))
-    for share, rectified in {row.cpu_share: row.rectified for row in figures.results}.items():
-        lens.add_row(f'{raw} to {width}x{height}', f'{share:.0%}', *_times(rectified))
-    console.print(table)
-    console.print(lens)
-    for share, period_ms in figures.period_ms.items():
-        console.print(f'{share:.0%} of a core: 1 ms of every {period_ms:g} ms, by a quota of '
-                      'Linux; back to back, so that every pause counts.', highlight=False)
-    console.print(f'Counted: {figures.counted}.', highlight=False)
-    if figures.nodes:
-        _print_nodes(figures, console)
-
-
-def _print_nodes(figures: InferenceFigures, console: Console) -> None:
-    table = _table(f'node, {figures.node_seconds:g} s each', 'weights', 'core', 'images',
-                   'unanswered', 'p50 ms', 'p99 ms', 'longest', 'of a core', 'MiB')
-    for row in figures.nodes:
-        times = row.answered
-        shown = ('-',) * 3 if times is None else (
-            f'{times.p50_ms:.1f}', f'{times.p99_ms:.1f}', f'{times.max_ms:.1f}')
-        table.add_row(row.name, row.precision, f'{row.cpu_share:.0%}', f'{row.images:,}',
-                      str(row.unanswered), *shown, f'{row.core_percent:.1f} %',
-                      f'{row.memory_mib:.0f}')
-    console.print(table)
-    console.print(f'Counted: {figures.node_counted}.', highlight=False)
-
-
-def _times(times: TimeSpreads) -> tuple[str, ...]:
-    p99 = times.p99_ms
-    return (f'{times.p50_ms.median:.2f}', f'{times.p95_ms.median:.2f}',
-            f'{p99.median:.2f} ({p99.low:.2f}-{p99.high:.2f})', f'{times.max_ms.median:.1f}',
-            f'{times.mean_ms.median:.3f}', f'{times.cpu_mean_ms.median:.3f}')
 
 
 def _table(first: str, *others: str) -> Table:
