@@ -38,10 +38,11 @@ def print_inference(figures: InferenceFigures, console: Console) -> None:
 
 def _print_policy(rows: list[InferenceResult], console: Console) -> None:
     first = rows[0]
+    kilobytes, memory_mib = first.network_bytes / 1e3, first.memory_mib.median
     console.print(
-        f'\n[bold]{first.name}[/], {first.precision}, network of '
-        f'{first.network_bytes / 1e3:,.0f} kB\nloaded in {first.load_s.median:.2f} s; process of {first.memory_mib.median:.0f} MiB; '
-        f'at 15 Hz {first.core_percent.median:.2f} % of a core', highlight=False)
+        f'\n[bold]{first.name}[/], {first.precision}, network of {kilobytes:,.0f} kB\nloaded in '
+        f'{first.load_s.median:.2f} s; process of {memory_mib:.0f} MiB; at 15 Hz '
+        f'{first.core_percent.median:.2f} % of a core', highlight=False)
     table = _times_table('decision, ms')
     for row in rows:
         table.add_row(_core(row.cpu_share), *_times(row.decided))
