@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from racer_rl.store.models import utc_now
 from racer_vehicle.storage import write_atomically
 
 EVALUATIONS: Final = 'evaluations'
@@ -29,14 +29,10 @@ def keep_evaluation(model: Path, kind: str, record: Mapping[str, Any],
     Raises:
         OSError: The disk refused.
     """
-    when = utc_now()
-    stamp = when.partition('+')[0].replace(':', '')
-    content = {'when': when, 'kind': kind, 'conditions': dict(conditions), 'result': dict(record)}
-    path = model / EVALUATIONS / f'{stamp}.json'
-    number = 1
-    while path.exists():
-        number += 1
-        path = model / EVALUATIONS / f'{stamp}-{number}.json'
+    now = datetime.datetime.now(datetime.UTC)
+    content = {'when': now.isoformat(timespec='seconds'), 'kind': kind,
+               'conditions': dict(conditions), 'result': dict(record)}
+    path = model / EVALUATIONS / f'{now:%Y%m%dT%H%M%S.%f}.json'
     write_atomically(path, (json.dumps(content, indent=2) + '\n').encode())
     return path
 

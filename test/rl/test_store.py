@@ -86,7 +86,7 @@ def test_checkpoints_have_two_names():
     folder = create('m')
     with pytest.raises(ConfigError, match="checkpoint is 'newest'; allowed: best or last"):
         folder.checkpoint('newest')
-    with pytest.raises(ModelMismatchError, match="'m' has no best checkpoint yet; there is: none; "):
+    with pytest.raises(ModelMismatchError, match="'m' has no best checkpoint yet; there is: none"):
         folder.policy()
 
 
