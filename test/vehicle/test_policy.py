@@ -175,6 +175,9 @@ class TestBundle:
         refusal(b'hello', r"begins with b'hell'; allowed: a zip archive")
         refusal(b'', r"begins with b''; allowed")
 
+    def test_refuses_a_bare_network(self):
+        refusal(network(), r"begins with b'.x08.*'; allowed: a zip archive as racer writes it")
+
     def test_refuses_a_truncated_one(self):
         content = bundle().content
         for size in (len(content) - 1, len(content) // 2, 40):
