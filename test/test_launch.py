@@ -246,6 +246,21 @@ def test_a_car_by_itself_is_a_real_car_that_waits_to_be_enabled():
                                                                                False)
 
 
+def test_a_car_has_a_folder_of_settings_of_its_own(tmp_path):
+    for file in (REPOSITORY / 'config').glob('*.yaml'):
+        (tmp_path / file.name).write_text(file.read_text('utf-8').replace(
+            'max_speed_mps: 4.0', 'max_speed_mps: 1.0'))
+    assert by_name(launched('vehicle'))['', 'motor_node']['max_speed_mps'] == 4.0
+    own = by_name(launched('vehicle', config=str(tmp_path)))['', 'motor_node']
+    assert (own['max_speed_mps'], own['driver']) == (1.0, 'pwm')
+
+
+def test_the_nodes_of_a_car_live_and_die_together():
+    description = load(REPOSITORY / 'launch' / 'vehicle.launch.py')
+    nodes = [entity for entity in description.entities if isinstance(entity, Node)]
+    assert len(nodes) == 4 and all(isinstance(node.on_exit, Shutdown) for node in nodes)
+
+
 def test_a_simulated_car_has_the_same_nodes_with_other_drivers():
     nodes = by_name(launched('sim', model='/m.racer', track='pebble', direction='reverse'))
     assert set(nodes) == {('', f'{name}_node') for name in (

@@ -55,6 +55,8 @@ def deploy(
         help="The car's Python, for downloaded packages.")] = '3.12',
     prefix: Annotated[str, typer.Option(
         help='ssh: install there, without root; by default into /opt/racer with sudo.')] = '',
+    ros_setup: Annotated[str, typer.Option(
+        help="ssh: setup.sh of the car's ROS 2; by default the newest below /opt/ros.")] = '',
     ssh_config: Annotated[Path | None, typer.Option(
         help='ssh: settings instead of your own.')] = None,
     dry_run: Annotated[bool, typer.Option(
@@ -90,7 +92,7 @@ def deploy(
         from racer_rl.deployment.remote import Transfer
 
         transfer = Transfer(car=car, name=f'racer-{plan.model}', prefix=prefix,
-                            ssh_config=ssh_config)
+                            ros_setup=ros_setup, ssh_config=ssh_config)
         manifest = _to_car(plan, transfer, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(manifest))

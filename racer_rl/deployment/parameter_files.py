@@ -13,7 +13,7 @@ Value = bool | int | float | str
 
 _HEAD: Final = ('/**:', 'ros__parameters:')
 _LINE: Final = re.compile(
-    r'    (?P<name>[\w.]+): (?P<value>\'[^\']*\'|"[^"]*"|[^\s#]+)(?P<rest>\s*(?:#.*)?)')
+    r'    (?P<name>[\w.]+): (?P<value>\'[^\']*\'|"[^"]*"|[^\s#\'"][^\s#]*)(?P<rest>\s*(?:#.*)?)')
 
 _WORD: Final = re.compile(r'(?!(?:null|yes|no|on|off)$)[a-z/][A-Za-z0-9/._-]*')
 """Texts that YAML takes for texts without quotes."""

@@ -15,7 +15,7 @@ FOLDER: Final = 'racer-packages'
 """On the car, below the person's home, unless they name another."""
 
 _PLACE: Final = re.compile(
-    r'(?P<login>[A-Za-z0-9_.-]+@[A-Za-z0-9_.:\[\]-]*?)(?::(?P<folder>[^:]*))?')
+    r'(?P<login>[A-Za-z0-9_.-]+@(?:[A-Za-z0-9_.-]+|\[[0-9a-f:]+\]))(?::(?P<folder>[^:]*))?')
 _SAFE: Final = re.compile(r'[A-Za-z0-9/._~-]+')
 
 
@@ -46,7 +46,7 @@ class Car:
             return None
         match = _PLACE.fullmatch(place)
         folder = match['folder'] or FOLDER if match else ''
-        if match is None or match['login'].endswith('@') or not _SAFE.fullmatch(folder):
+        if match is None or not _SAFE.fullmatch(folder):
             raise ConfigError(f'--to is {place!r}; allowed: user@host, user@host:folder, or a '
                               'folder (./a@b if it is called so).')
         return cls(login=match['login'], folder=folder)
@@ -60,18 +60,27 @@ class Transfer:
         car: Where to.
         name: Of the package's folder there.
         prefix: Where the car installs it; empty: as the installer does by itself, as root.
+        ros_setup: The setup.sh of the car's ROS 2; empty: the installer looks for it.
         ssh_config: File for ssh instead of the person's own; None: theirs.
     """
 
     car: Car
     name: str
     prefix: str = ''
+    ros_setup: str = ''
     ssh_config: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.prefix and not _SAFE.fullmatch(self.prefix):
-            raise ConfigError(f'--prefix is {self.prefix!r}; allowed: letters, digits and '
-                              '/ . _ - ~.')
+        for option, value in self._options:
+            if not _SAFE.fullmatch(value):
+                raise ConfigError(f'{option} is {value!r}; allowed: letters, digits and '
+                                  '/ . _ - ~.')
+
+    @property
+    def _options(self) -> list[tuple[str, str]]:
+        """Of the installer."""
+        given = (('--prefix', self.prefix), ('--ros-setup', self.ros_setup))
+        return [(option, value) for option, value in given if value]
 
     def commands(self, package: Path) -> list[list[str]]:
         """What is run here, one after another.
@@ -81,8 +90,8 @@ class Transfer:
         """
         options = ['-F', str(self.ssh_config)] if self.ssh_config else []
         folder, login = f'{self.car.folder}/{self.name}', self.car.login
-        installer = (f'sh {folder}/install.sh --prefix {self.prefix}' if self.prefix else
-                     f'sudo sh {folder}/install.sh')
+        words = ['sh', f'{folder}/install.sh', *(word for pair in self._options for word in pair)]
+        installer = ' '.join(words if self.prefix else ['sudo', *words])
         # A new folder each time: what a package before this one held must not lie beside it.
         prepare = f'rm -rf {folder} && mkdir -p {self.car.folder}'
         return [['ssh', *options, login, prepare],

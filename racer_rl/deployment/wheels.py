@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib.metadata import Distribution, PackagePath, distribution, distributions
+from importlib.metadata import Distribution, PackagePath, distributions
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlparse
@@ -90,7 +90,7 @@ def downloaded_wheels(folder: Path, platform: str, python: str) -> list[Path]:
         '--only-binary=:all:', '--dest', str(folder), '--python-version', python,
         '--implementation', 'cp', *(f'--abi={abi}' for abi in (f'cp{version}', 'abi3', 'none')),
         *(f'--platform={tag}_{machine}' for tag in tags),
-        *(f'{name}=={distribution(name).version}' for name in NEEDED)]
+        *(f'{name}=={_installed(name).version}' for name in NEEDED)]
     _run(command, f'wheels for {platform} and Python {python} could not be downloaded')
     return sorted(folder.glob('*.whl'))
 
@@ -171,7 +171,7 @@ def _closure(names: tuple[str, ...]) -> set[str]:
         name = canonicalize_name(waiting.pop())
         if name not in found:
             found.add(name)
-            needed = map(Requirement, distribution(name).requires or ())
+            needed = map(Requirement, _installed(name).requires or ())
             waiting += [one.name for one in needed
                         if one.marker is None or one.marker.evaluate({'extra': ''})]
     return found

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,45 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
                         limits=Limits(time_s=120.0, until_laps=True))
     assert train(folder, plan, lambda standing: None)[0] is StopReason.LAPS
     return export_bundle(folder, folder.path / 'laps.racer')
+
+
+def _shown(folder: Path, names: set[str]) -> Path:
+    """A folder that holds what distributions put into site-packages, and nothing else."""
+    site = Path(next(path for path in sys.path if path.endswith('site-packages')))
+    folder.mkdir(parents=True)
+    for found in distributions(path=[str(site)]):
+        if found.name.lower() in names or found.name.startswith('ros-'):
+            for file in found.files or ():
+                path = Path(os.path.normpath(found.locate_file(file)))
+                top = site / path.relative_to(site).parts[0] if path.is_relative_to(site) else None
+                link = folder / top.name if top else None
+                if link and top.suffix != '.pth' and top.name != '__pycache__' and (
+                        not link.exists()):
+                    link.symlink_to(top)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def show_ros() -> Callable[..., Path]:
+    """Makes a setup.sh as of a ROS installation, out of the wheels of this machine.
+
+    What it shows is ROS and, by name, other packages; never the rest of this environment.
+    """
+    def show_ros(folder: Path, names: set[str] = frozenset()) -> Path:
+        python = _shown(folder / 'python', names)
+        file = folder / 'setup.sh'
+        # The wheels start Python anew to set the path of their libraries; an installation sets it.
+        file.write_text(f'export PYTHONPATH={python}\nexport AMENT_PREFIX_PATH={sys.prefix}\n'
+                        f'export LD_LIBRARY_PATH={os.environ.get("LD_LIBRARY_PATH", "")}\n'
+                        'export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1\n')
+        return file
+
+    return show_ros
+
+
+@pytest.fixture(scope='session')
+def ready_car(tmp_path_factory: pytest.TempPathFactory, show_ros: Callable[..., Path]) -> Path:
+    """A car that has ROS and every Python package already: only racer is to be installed."""
+    from racer_rl.deployment import wheels
+
+    return show_ros(tmp_path_factory.mktemp('ready') / 'ros', wheels._closure(wheels.NEEDED))
