@@ -149,6 +149,6 @@ def _flat(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _reward(first: ModelFolder, second: ModelFolder) -> Iterator[str]:
-    texts = [folder.reward_path.read_text(encoding='utf-8', errors='replace').splitlines()
-             for folder in (first, second)]
-    return difflib.unified_diff(*texts, fromfile=first.name, tofile=second.name, lineterm='')
+    ours, theirs = (folder.reward_path.read_text(encoding='utf-8', errors='replace').splitlines()
+                    for folder in (first, second))
+    return difflib.unified_diff(ours, theirs, first.name, second.name, lineterm='')
