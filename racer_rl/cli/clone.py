@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 clone_app = typer.Typer(add_completion=False)
 
 Rate = Annotated[float | None, typer.Option(
-    '--learning-rate', help='Size of the steps of learning; a clone often wants a third of its '
-                            "parent's or less.")]
+    '--learning-rate', help="Size of the steps of learning; half the parent's is a good try.")]
 
 
 @clone_app.command()

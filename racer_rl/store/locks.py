@@ -139,14 +139,14 @@ def staged(path: Path) -> Iterator[Path]:
     sweep(path.parent)
     hidden = _hidden(path.parent, '.new-')
     hidden.mkdir(parents=True)
-    try:
-        with alone_with(hidden):
+    with alone_with(hidden):
+        try:
             yield hidden
             (hidden / WRITER).touch()
             _appear(hidden, path)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
 
 
 def move(path: Path, to: Path) -> None:
