@@ -1,4 +1,4 @@
-"""`racer car`: start a car's nodes, and check a car before it drives. Runs without torch."""
+"""`racer car`: start a car's nodes, check a car, enable and stop it. Runs without torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from racer_vehicle.supervise import Program, Supervisor
 
 car_app = typer.Typer(add_completion=False, no_args_is_help=True,
-                      help="Start a car's nodes, and check a car before it drives.")
+                      help="Start a car's nodes, check a car, enable and stop it.")
 
 Started = Literal['no', 'fake', 'simulated', 'real']
 
@@ -32,6 +32,10 @@ LOOK_S: Final = 0.2
 """Between two looks at whether all nodes still run."""
 
 FAILED: Final = 1
+
+_DONE: Final = {'enable': 'the car drives as the policy says.', 'disable': 'the car is disabled.',
+                'stop': 'the car is stopped, until the stop is cleared.',
+                'clear': 'the stop is cleared; the car is disabled.'}
 
 
 @car_app.command()
@@ -55,6 +59,26 @@ def start(
         while not interrupts.numbers:
             supervisor.require_alive()
             time.sleep(LOOK_S)
+
+
+@car_app.command()
+def order(
+    what: Annotated[Literal['enable', 'disable', 'stop', 'clear'], typer.Argument(
+        help='enable: let the car drive; disable: hold it neutral; stop: emergency stop; clear: '
+             'take the emergency stop back, which leaves the car disabled.')],
+    namespace: Annotated[str, typer.Option(help='Of the car; empty for a car alone.')] = '',
+) -> None:
+    """Give a running car an order, as `ros2 service call` does where there is one."""
+    from racer_rl.cli.drive import require_ros
+    from racer_vehicle.nodes.check_link import linked_car
+
+    require_ros()
+    with linked_car({'motor'}, namespace) as link:
+        if what in {'stop', 'clear'}:
+            link.emergency_stop(what == 'stop')
+        elif refusal := link.enable(what == 'enable'):
+            raise ConfigError(f'the car is not enabled: {refusal}; racer car order clear.')
+    typer.echo(_DONE[what])
 
 
 @car_app.command()

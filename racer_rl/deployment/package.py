@@ -207,16 +207,15 @@ def _words(plan: PackagePlan, files: Mapping[str, ParameterFile]) -> dict[str, A
 
 def _neutral(choices: CarChoices, motor: ParameterFile) -> tuple[str, ...]:
     """What `racer_vehicle.drivers.deadman` is told, to leave servo and motor in neutral."""
-    devices: dict[str, tuple[str, ...]] = {
-        'pwm': ('pwm', str(motor.values['pwm_chip'])),
-        'pca9685': ('pca9685', str(motor.values['i2c_bus']), str(motor.values['i2c_address']))}
-    if choices.motor not in devices:
+    places = {'pwm': ('pwm_chip',), 'pca9685': ('i2c_bus', 'i2c_address')}
+    if choices.motor not in places:
         return ()
+    device = (choices.motor, *(str(motor.require(name)) for name in places[choices.motor]))
     pulses = choices.pulses
     # The motor first.
     channels = ((motor.values.get('throttle_channel', THROTTLE_CHANNEL), pulses.throttle),
                 (motor.values.get('steering_channel', STEERING_CHANNEL), pulses.steering))
-    return (*devices[choices.motor], *(f'{channel}={pulse.mid_ns}' for channel, pulse in channels))
+    return (*device, *(f'{channel}={pulse.mid_ns}' for channel, pulse in channels))
 
 
 def _write_scripts(folder: Path, words: Mapping[str, Any]) -> None:

@@ -49,9 +49,7 @@ class ParameterFile:
             UnknownNameError: The file has no such parameter.
             ConfigError: The value is of another type.
         """
-        if name not in self.values:
-            raise UnknownNameError(f'parameter of {self.name}', name, self.values)
-        known = self.values[name]
+        known = self.require(name)
         if isinstance(known, float) and type(value) is int:
             value = float(value)
         if type(value) is not type(known):
@@ -59,6 +57,16 @@ class ParameterFile:
                               f'{type(known).__name__}, e.g. {known!r}.')
         self.values[name] = value
         self._lines = [_changed(line, name, value) for line in self._lines]
+
+    def require(self, name: str) -> Value:
+        """The value of a parameter that must be there.
+
+        Raises:
+            UnknownNameError: The file has no such parameter.
+        """
+        if name not in self.values:
+            raise UnknownNameError(f'parameter of {self.name}', name, self.values)
+        return self.values[name]
 
     def add(self, name: str, value: Value) -> None:
         """Set a parameter, also one that the file leaves at its default so far."""

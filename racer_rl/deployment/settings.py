@@ -85,7 +85,7 @@ def car_settings(templates: Mapping[str, str], choices: CarChoices, card: Policy
         _require_settable(node, parameter, files)
         files[node].set(parameter, value)
     for (node, parameter), value in _chosen(choices, card, signed=signed).items():
-        files[node].set(parameter, value)
+        files[node].add(parameter, value)
     spec = assignments(choices.spec, '--spec')
     for file in files.values():
         for name, value in spec.items():

@@ -248,3 +248,27 @@ def test_the_command_starts_a_fake_car_and_prints_json(toy, toy_file):
     assert result.returncode == 0 and report['passed'], result.stdout + result.stderr
     assert {step['step']: step['status'] for step in report['steps']}['throttle'] == 'passed'
     assert 'checking: camera' in result.stderr
+
+
+def test_orders_enable_and_stop_a_car(graph):
+    graph.start(f'{NODES}.motor_node', driver='fake')
+    reports = graph.listen('/diagnostics')
+
+    def order(what):
+        result = subprocess.run([*RACER, 'car', 'order', what], capture_output=True, text=True,
+                                timeout=60, check=False)
+        reports.clear()
+        return result
+
+    def says(message):
+        graph.until(lambda: any(status.message == message for report in reports
+                                for status in report.status), message)
+
+    assert order('enable').stdout == 'the car drives as the policy says.\n'
+    says('neutral: no fresh command')
+    assert order('stop').returncode == 0
+    says('neutral: emergency stop')
+    refused = order('enable')
+    assert refused.returncode == 2 and 'the emergency stop is latched' in refused.stderr
+    assert order('clear').returncode == 0
+    says('neutral: disabled')

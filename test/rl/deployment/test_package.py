@@ -94,6 +94,24 @@ def test_what_cannot_be_packed_leaves_nothing(tmp_path, tiny_bundle):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_persons_own_files_go_before_racers(tmp_path, tiny_bundle):
+    own = tmp_path / 'own'
+    own.mkdir()
+    plan = PackagePlan(bundle=tiny_bundle, choices=CarChoices(), config=own)
+    with pytest.raises(ConfigError, match=r'holds none of camera\.yaml'):
+        make_package(plan, tmp_path / 'package', lambda line: None)
+    (own / 'motor.yaml').write_text('/**:\n  ros__parameters:\n    steering_channel: 5  # mine\n')
+    with pytest.raises(ConfigError, match=r"unknown parameter of motor\.yaml 'pwm_chip'"):
+        make_package(plan, tmp_path / 'package', lambda line: None)
+    with (own / 'motor.yaml').open('a') as stream:
+        stream.write('    pwm_chip: /sys/class/pwm/pwmchip2\n')
+    make_package(plan, tmp_path / 'package', lambda line: None)
+    motor = (tmp_path / 'package/config/motor.yaml').read_text()
+    assert 'steering_channel: 5  # mine' in motor and 'max_speed_mps: 1.0' in motor
+    assert 'pwm /sys/class/pwm/pwmchip2 0=1446000 5=1450000' in (
+        tmp_path / 'package/bin/neutral').read_text()
+
+
 def test_a_folder_of_something_else_is_not_replaced(tmp_path, tiny_bundle):
     (tmp_path / 'thesis.txt').write_text('x')
     plan = PackagePlan(bundle=tiny_bundle, choices=CarChoices())
