@@ -27,7 +27,7 @@ _WITH_BUNDLE: Final = {'sign': '--sign', 'int8': '--int8', 'checkpoint': '--chec
 def export_model(
     name: Annotated[str, typer.Argument(metavar='MODEL', help='Name of the model.')],
     out: Annotated[Path | None, typer.Option(
-        help='File to write.', show_default='by the model, here')] = None,
+        help='File to write, or a folder for it.', show_default='by the model, here')] = None,
     archive: Annotated[bool, typer.Option(
         '--archive/--bundle',
         help='The whole model for another computer, or what a car needs to drive.')] = False,
@@ -60,7 +60,8 @@ def export_model(
     if not archive and not traces:
         raise ConfigError('--no-traces with --bundle; allowed with --archive: a bundle has none.')
     folder = open_model(name)
-    path = out or Path(f'{name}{SUFFIX if archive else BUNDLE_SUFFIX}')
+    file = f'{name}{SUFFIX if archive else BUNDLE_SUFFIX}'
+    path = Path(file) if out is None else out / file if out.is_dir() else out
     _require_free(path, force=force)
     record = (_export_archive(folder, path, traces=traces) if archive else
               _export_bundle(folder, path, checkpoint or 'best', sign, int8=int8))

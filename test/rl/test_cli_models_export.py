@@ -53,6 +53,8 @@ def test_a_bundle_signed_by_a_key(model, tmp_path, capsys):
     assert 'm.racer exists already; give another --out' in refused(capsys, 'models', 'export', 'm')
     told(capsys, 'models', 'export', 'm', '--force', '--checkpoint', 'last')
     assert PolicyBundle.read(tmp_path / 'work' / 'm.racer').signature is None
+    assert told(capsys, 'models', 'export', 'm', '--out', str(tmp_path))['file'] == str(
+        tmp_path / 'm.racer')
 
 
 def test_a_bundle_in_8_bits_says_what_that_costs(model, tmp_path, capsys):
