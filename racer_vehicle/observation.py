@@ -291,6 +291,15 @@ class FrameStack:
                               f'{self._frames.shape}; allowed: the same cars and size each time.')
         return np.concatenate((self._frames[:, channels:], encoded), axis=1)
 
+    @property
+    def frames(self) -> Images | None:
+        """What is remembered, (N, stack * C, h, w); None before the first push, or unstacked."""
+        return self._frames
+
+    @frames.setter
+    def frames(self, frames: Images | None) -> None:
+        self._frames = frames
+
     def _repeated(self, encoded: Images) -> Images:
         return np.tile(encoded, (1, self._stack, 1, 1))
 

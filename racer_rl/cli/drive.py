@@ -46,8 +46,8 @@ def drive_model(
         help='A period per command, as fast as it goes, or by the clock.')] = 'lockstep',
     factor: Annotated[float, typer.Option(help='Real time: simulated seconds a second.')] = 1.0,
     resets: Annotated[int, typer.Option(help='Incidents that a run survives.')] = 0,
-    checkpoint: Annotated[Literal['best', 'last'],
-                          typer.Option(help='Best by evaluation, or newest.')] = 'best',
+    checkpoint: Annotated[str, typer.Option(
+        help='best by evaluation, last, or the steps of an earlier one.')] = 'best',
     seed: Annotated[int, typer.Option(help='Of the image ages.')] = 0,
     bag: Annotated[Path | None, typer.Option(
         help='Record every topic (.mcap), for ros2 bag play and Foxglove.')] = None,
@@ -104,7 +104,7 @@ def bundle_file(model: str, checkpoint: str) -> Iterator[Path]:
 
     Args:
         model: Name in the store, or path of a `.racer` file.
-        checkpoint: `best` or `last`, of a model in the store.
+        checkpoint: `best`, `last` or a number of steps, of a model in the store.
     """
     if model.endswith(BUNDLE_SUFFIX):
         yield Path(model).resolve()

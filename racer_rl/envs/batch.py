@@ -6,6 +6,7 @@ made of; both add nothing but their interface.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -160,6 +161,31 @@ class RaceBatch:
         truncated = verdict.ended & np.isin(status, TRUNCATING)
         endings = tuple(self._ending(int(car)) for car in np.flatnonzero(verdict.ended))
         return Step(rewards, verdict.ended & ~truncated, truncated, endings, verdict.laps)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that changes in time, by value, as arrays and plain data: see `restore`."""
+        frames = self._stack.frames
+        return {**self.simulator.snapshot(), 'returns': self._returns.copy(),
+                **({} if frames is None else {'frames': frames}),
+                **({} if self._paymaster is None else self._paymaster.snapshot())}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Continue the episodes of a batch of the same make-up, bit for bit.
+
+        A reward function remembers these episodes again, and nothing older: see `Paymaster`.
+
+        Args:
+            snapshot: Of `snapshot`; then `observe` is not due before the next step.
+        """
+        self.simulator.restore(snapshot)
+        self._returns[:] = snapshot['returns']
+        self._stack.frames = snapshot.get('frames')
+        self._images = None
+        self._moved[:] = False
+        if self._paymaster is not None:
+            self._paymaster.restore(snapshot)
+        for witness in self.witnesses:
+            witness.began(np.arange(len(self._returns)))
 
     def close(self) -> None:
         """End the process of the reward function; a second time does nothing."""

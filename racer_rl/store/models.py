@@ -296,8 +296,9 @@ class ModelFolder:
         path = Path(track)
         if models_folder() not in path.parents:
             return track
-        write_atomically(self.path / TRACK_FOLDER / path.name, path.read_bytes())
-        return f'{TRACK_FOLDER}/{path.name}'
+        place = Path(TRACK_FOLDER, *path.relative_to(models_folder()).parts[2:])
+        write_atomically(self.path / place, path.read_bytes())
+        return place.as_posix()
 
     def _track_file(self, track: str) -> str:
         """A track by name or path; those that came with the model are below its folder."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -74,6 +75,18 @@ class Meter(BaseCallback):
         self.episodes += len(env.endings)
         for lap in env.laps:
             self.best_lap_s = min(lap.time_s, self.best_lap_s or lap.time_s)
+
+    def as_plain(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {'episodes': self.episodes, 'best_lap_s': self.best_lap_s,
+                'recent': [[ending.car, int(ending.status), ending.progress, ending.steps,
+                            ending.reward, ending.time_s] for ending in self.recent]}
+
+    def resume(self, kept: Mapping[str, Any]) -> None:
+        """Go on from `as_plain`."""
+        self.episodes, self.best_lap_s = kept['episodes'], kept['best_lap_s']
+        self.recent.extend(Ending(car, Status(status), progress, steps, reward, time_s)
+                           for car, status, progress, steps, reward, time_s in kept['recent'])
 
     def forget(self) -> None:
         """Begin anew with another driver; the count of episodes goes on."""

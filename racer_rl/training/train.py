@@ -32,6 +32,7 @@ from racer_rl.training.acting import FEW_THREADS, torch_threads
 from racer_rl.training.algorithms import RacerPPO, build_model
 from racer_rl.training.assessment import Assessment, Candidate
 from racer_rl.training.checkpoint import Model, Snapshot, load_checkpoint
+from racer_rl.training.continuation import continue_world, keep_world
 from racer_rl.training.curriculum import SpeedCurriculum
 from racer_rl.training.curve import draw_training
 from racer_rl.training.history import RewardWatch, Verdict
@@ -67,7 +68,7 @@ class Training:
         Args:
             folder: Of the model.
             plan: What to do.
-            resume: Go on from the folder's last checkpoint, with new episodes.
+            resume: Go on from the folder's last checkpoint.
             elsewhere: Where to drive and to evaluate, instead of the embedded simulator; with a
                 car for each run of the evaluation.
             improved: Told when the model is the best so far.
@@ -87,7 +88,7 @@ class Training:
             simulator=elsewhere,
             log=RewardLog(folder.path / 'reward.log'),
         )
-        self._improved = improved
+        self._improved, self._own_cars = improved, elsewhere is None
         self.env = RaceVecEnv(batch)
         self._trace = TrainingTrace(
             TraceFolder(folder.path), plan.trace, simulator=batch.simulator,
@@ -105,7 +106,6 @@ class Training:
             best = folder.checkpoint('best')
             best_kept = load_checkpoint(best)[1] if best.is_file() else None
             self.model, kept = load_checkpoint(folder.checkpoint('last'), self.env)
-            self.model._last_obs = None
             batch.simulator.random.bit_generator.state = kept['simulator']
             batch.simulator.episodes = self.meter.episodes = kept['episodes']
             self._curriculum.limit_mps = kept.get('speed_limit_mps', float('inf'))
@@ -120,6 +120,8 @@ class Training:
             if inherits is not None:
                 inherits.hand_over(self.model)
         self._trace.watch(batch)
+        if resume and not continue_world(kept, batch, self.meter):
+            self.model._last_obs = None
         self._route = self._make_route()
         self._earlier_sessions, self._began = folder.sessions if resume else (), ''
         self._began_cpu_s = 0.0
@@ -153,8 +155,9 @@ class Training:
         self._began, self._began_s, self._began_cpu_s = utc_now(), time.monotonic(), _cpu_s()
         with closing(logger), closing(self._trace), interrupt_flag() as interrupted:
             try:
-                if self.has_learnt and not self.assessment.history.rows:
-                    # What it can do before it learns anything here: it came with some knowledge.
+                unjudged = self.plan.limits.until_laps or not self.assessment.history.rows
+                if self.has_learnt and unjudged:
+                    # It came with some knowledge, which may be all that is asked for.
                     self._assess()
                 while (reason := self._reason(bool(interrupted))) is None:
                     moved = self._route.moves_model
@@ -187,6 +190,12 @@ class Training:
     def has_learnt(self) -> bool:
         """Whether the model has been updated at least once, in this session or before."""
         return self.model._n_updates > 0
+
+    @property
+    def _can_continue(self) -> bool:
+        """Whether the cars are the embedded simulator's, and where the model last saw them."""
+        return (self._own_cars and isinstance(self._route, TrialRoute)
+                and self.model._last_obs is not None)
 
     @property
     def standing(self) -> Standing:
@@ -270,7 +279,9 @@ class Training:
             reason: Why the session ended, if it has.
         """
         began_s = time.monotonic()
-        self._write(which, Snapshot(self.model), self._cars())
+        goes_on = which == 'last' and self._can_continue
+        world = keep_world(self.env.batch, self.meter) if goes_on else {}
+        self._write(which, Snapshot(self.model), {**self._cars(), **world})
         if which == 'last':
             if self._began:
                 self.folder.write_sessions((*self._earlier_sessions, self._session(reason)))
