@@ -56,6 +56,7 @@ setup(
     # Tested versions are in constraints.txt. opencv is the headless build because the other one
     # needs libGL, which a bare machine and a CI container do not have.
     install_requires=[
+        'apprise',  # alerts of budgets, to e-mail, chat and the rest by address
         'av',
         'casadi',  # LGPL-3.0-or-later, used as a library; the lap bound
         'cryptography',
@@ -95,6 +96,7 @@ setup(
         # `test` also makes colcon run pytest. setuptools: a test builds the wheel.
         # deepracer-utils: the community's own reader has to read what we write.
         'test': [
+            'aiosmtpd',  # a real mail server for alerts
             'deepracer-utils',
             'hypothesis',
             'import-linter',
