@@ -20,6 +20,7 @@ import torch
 from racer_rl.training.acting import FEW_THREADS, Actor, torch_threads
 from racer_rl.training.judgement import Judgement, Podium, judge
 from racer_rl.training.plan import TrainingPlan
+from racer_vehicle.children import owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Examiner:
         """Start it: it takes seconds to import what it needs, and nobody waits for that."""
         self._process = subprocess.Popen(
             [sys.executable, '-m', __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=owned(os.environ),
         )
         self._asked: Question | None = None
 

@@ -29,7 +29,14 @@ class StopReason(StrEnum):
     TIME = 'the time limit was reached'
     EPISODES = 'the episode limit was reached (term_cond_max_episodes)'
     RETURN = 'the mean reward of an episode reached its goal (term_cond_avg_score)'
+    COST = 'the cost limit was reached'
+    BUDGET = 'a hard budget was reached'
     INTERRUPTED = 'interrupted'
+
+    @property
+    def cuts_short(self) -> bool:
+        """Whether the run had not come to an end of its own: resumed, it goes on where it was."""
+        return self in {StopReason.COST, StopReason.BUDGET, StopReason.INTERRUPTED}
 
 
 AUTO: Final = 'auto'

@@ -46,6 +46,14 @@ from racer_sim.simulator import Simulator
 from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, RewardError
 
+Brake = Callable[[], StopReason | None]
+"""Tells why a run has to stop now, or None."""
+
+
+def _no_brake() -> StopReason | None:
+    return None
+
+
 CHECKPOINT_SHARE: Final = 0.05
 """The last checkpoint may take this share of the time; the best is worth any."""
 
@@ -62,6 +70,7 @@ class Training:
         elsewhere: Simulator | None = None,
         improved: Callable[[Model], None] | None = None,
         inherits: Inheritance | None = None,
+        brake: Brake = _no_brake,
     ) -> None:
         """Build everything, or load it; nothing is written yet.
 
@@ -73,6 +82,7 @@ class Training:
                 car for each run of the evaluation.
             improved: Told when the model is the best so far.
             inherits: What a new model begins with, instead of nothing.
+            brake: Asked before every round whether something outside stops the run.
 
         Raises:
             RacerError: Something of the plan or the checkpoint cannot be used.
@@ -88,7 +98,7 @@ class Training:
             simulator=elsewhere,
             log=RewardLog(folder.path / 'reward.log'),
         )
-        self._improved, self._own_cars = improved, elsewhere is None
+        self._improved, self._own_cars, self._brake = improved, elsewhere is None, brake
         self.env = RaceVecEnv(batch)
         self._trace = TrainingTrace(
             TraceFolder(folder.path), plan.trace, simulator=batch.simulator,
@@ -126,7 +136,9 @@ class Training:
         self._earlier_sessions, self._began = folder.sessions if resume else (), ''
         self._began_cpu_s = 0.0
         self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
-        self._began_steps = self.model.num_timesteps
+        self._began_steps = self._schedule_began = self.model.num_timesteps
+        if resume and kept.get('schedule_began') is not None:
+            self._schedule_began = kept['schedule_began']
 
     def _make_route(self) -> Route:
         """As planned; but a model that has learnt from its teacher goes on by trial."""
@@ -169,7 +181,7 @@ class Training:
                     if moved:
                         self._save_if_due()
                     watch(self.standing)
-                if not interrupted:
+                if not reason.cuts_short:
                     self.assessment.conclude(self.model, self.meter.mean_reward, self._cars)
                     self._trace.evaluated(self.assessment.judgement.evaluation)
             except RewardError:
@@ -218,8 +230,8 @@ class Training:
     def _spent(self) -> float:
         """Share of the limit of steps or time that is used up, 0 to 1."""
         limits, seconds = self.plan.limits, time.monotonic() - self._began_s
-        done = self.model.num_timesteps - self._began_steps
-        to_do = math.inf if limits.steps is None else limits.steps - self._began_steps
+        done = self.model.num_timesteps - self._schedule_began
+        to_do = math.inf if limits.steps is None else limits.steps - self._schedule_began
         return min(max(seconds / limits.time_s, done / max(to_do, 1)), 1.0)
 
     def close(self) -> None:
@@ -246,6 +258,7 @@ class Training:
             ),
         }
         reason = next((reason for reason, is_reached in reached.items() if is_reached), None)
+        reason = reason or self._brake()
         if reason is None and limits.early:
             verdict = self.assessment.history.verdict
             return None if verdict is Verdict.GO_ON else StopReason(verdict.value)
@@ -281,7 +294,9 @@ class Training:
         began_s = time.monotonic()
         goes_on = which == 'last' and self._can_continue
         world = keep_world(self.env.batch, self.meter) if goes_on else {}
-        self._write(which, Snapshot(self.model), {**self._cars(), **world})
+        ended = reason is not None and not reason.cuts_short
+        schedule = {'schedule_began': None if ended else self._schedule_began}
+        self._write(which, Snapshot(self.model), {**self._cars(), **world, **schedule})
         if which == 'last':
             if self._began:
                 self.folder.write_sessions((*self._earlier_sessions, self._session(reason)))
@@ -324,6 +339,7 @@ def train(
     resume: bool = False,
     elsewhere: Simulator | None = None,
     improved: Callable[[Model], None] | None = None,
+    brake: Brake = _no_brake,
 ) -> tuple[StopReason, Standing]:
     """Run a plan in a model's folder.
 
@@ -334,6 +350,7 @@ def train(
         resume: Go on where the last checkpoint stands.
         elsewhere: Where to drive and to evaluate, instead of the embedded simulator.
         improved: Told when the model is the best so far.
+        brake: Asked before every round whether something outside stops the run.
 
     Returns:
         Why training ended, and where it stands.
@@ -345,7 +362,7 @@ def train(
     try:
         with training_in(folder.path):
             return _train(folder, plan, watch, resume=resume, elsewhere=elsewhere,
-                          improved=improved)
+                          improved=improved, brake=brake)
     except OSError as error:
         raise ConfigError(
             f'cannot write {error.filename or folder.path}: {error.strerror}; free space there, '
@@ -355,10 +372,10 @@ def train(
 
 def _train(folder: ModelFolder, plan: TrainingPlan, watch: Watcher, *, resume: bool,
            elsewhere: Simulator | None, improved: Callable[[Model], None] | None,
-           ) -> tuple[StopReason, Standing]:
+           brake: Brake) -> tuple[StopReason, Standing]:
     """As `train`, by the only process that trains the model."""
     training = Training(
-        folder, plan, resume=resume, elsewhere=elsewhere, improved=improved
+        folder, plan, resume=resume, elsewhere=elsewhere, improved=improved, brake=brake
     )
     try:
         if resume:

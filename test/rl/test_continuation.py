@@ -11,8 +11,11 @@ import pytest
 from racer_rl.cli.main import run
 from racer_rl.envs.build import RaceSetup, build_batch
 from racer_rl.reward.library import find_reward
-from racer_rl.store.models import open_model
+from racer_rl.store.models import model_folder, open_model
 from racer_rl.training.checkpoint import load_checkpoint
+from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_rl.training.plan import Limits, StopReason, TrainingPlan
+from racer_rl.training.train import train as train_model
 
 TINY = {'n_envs': 4, 'n_steps': 64, 'batch_size': 64, 'num_epochs': 2}
 REMEMBERS = """
@@ -139,3 +142,26 @@ def test_a_model_that_drives_is_not_trained_for_it_again(train, capfd):
     capfd.readouterr()
     assert run(['train', '--name', 'm', '--resume', '--until-laps']) == 0
     assert f'every evaluation lap was clean after {steps:,} steps' in capfd.readouterr().out
+
+
+def test_a_run_that_was_cut_short_keeps_its_schedule(racer_home):
+    """The learning rate falls over the whole run, not once for each part of it."""
+    plan = TrainingPlan(
+        setup=RaceSetup(track='oval'), limits=Limits(steps=2500), confirmed=False,
+        hyperparameters=PPOHyperparameters(n_envs=4, n_steps=64, batch_size=64, n_epochs=2,
+                                           learning_rate_decay=1.0))
+
+    def brake(rounds):
+        left = iter([None] * rounds)
+        return lambda: next(left, StopReason.COST)
+
+    whole, parts = model_folder('whole'), model_folder('parts')
+    assert train_model(whole, plan, lambda standing: None)[0] is StopReason.STEPS
+    for rounds, resume in ((2, False), (5, True)):
+        reason, standing = train_model(parts, plan, lambda standing: None, resume=resume,
+                                       brake=brake(rounds))
+        assert reason is StopReason.COST
+    assert standing.steps == 7 * 256
+    assert parts.sessions[-1].stopped == 'the cost limit was reached'
+    assert train_model(parts, plan, lambda standing: None, resume=True)[0] is StopReason.STEPS
+    assert_same('whole', 'parts')
