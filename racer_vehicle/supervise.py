@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from racer_vehicle.children import ending_with_parent
+from racer_vehicle.children import ending_with_parent, owned
 from racer_vehicle.errors import RacerError
 
 PATIENCE_S: Final = (4.0, 2.0, 2.0)
@@ -66,7 +66,7 @@ class Supervisor:
             self._running[program.name] = subprocess.Popen(
                 [sys.executable, '-m', program.module, *program.arguments],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=self._environment, start_new_session=True,
+                env=owned(self._environment), start_new_session=True,
                 preexec_fn=ending_with_parent(signal.SIGTERM),
             )
 

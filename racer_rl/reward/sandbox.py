@@ -27,6 +27,7 @@ from racer_rl.reward.channel import Channel, ChannelClosedError
 from racer_rl.reward.loading import RewardFile
 from racer_rl.reward.params import Numbers, Waypoints
 from racer_rl.reward.worker import ELAPSED, WORK
+from racer_vehicle.children import owned
 from racer_vehicle.errors import RewardError
 from racer_vehicle.spec import require_range
 
@@ -266,8 +267,8 @@ def _start(seed: int, bell: int) -> subprocess.Popen[bytes]:
         environment['LD_LIBRARY_PATH'] = os.environ['LD_LIBRARY_PATH']
     path = json.dumps([os.path.abspath(entry) for entry in sys.path if entry])
     return subprocess.Popen(
-        [sys.executable, '-s', '-P', '-c', _BOOT, str(bell), path], env=environment, cwd='/',
-        bufsize=0, pass_fds=(bell,),
+        [sys.executable, '-s', '-P', '-c', _BOOT, str(bell), path],
+        env=owned(environment), cwd='/', bufsize=0, pass_fds=(bell,),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the one who asks
     )

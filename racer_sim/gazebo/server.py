@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from racer_sim.gazebo.transport import ADDRESS, PARTITION, GazeboError
-from racer_vehicle.children import ending_with_parent
+from racer_vehicle.children import ending_with_parent, owned
 
 PATIENCE_S: Final = (5.0, 2.0, 2.0)
 """How long it gets to leave after SIGINT, after SIGTERM, and after SIGKILL."""
@@ -53,7 +53,7 @@ class GazeboServer:
         # -v 3, because the default does not even tell of a joint that it cannot find.
         words = [gz, 'sim', '-v', '3', *([] if paused else ['-r']),
                  *([] if gui else ['-s', '--headless-rendering']), str(world)]
-        environment = {**dict([ADDRESS]), **os.environ}
+        environment = owned({**dict([ADDRESS]), **os.environ})
         if partition:
             environment[PARTITION] = partition
         with self._log.open('wb') as log:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from racer_sim.gazebo import wire
 from racer_sim.gazebo.messages import BOOLEAN, is_true, stamp_ns_of
+from racer_vehicle.children import owned
 from racer_vehicle.errors import RacerError
 
 PARTITION: Final = 'GZ_PARTITION'
@@ -166,7 +167,7 @@ class Requests:
         Args:
             partition: As of `Node`.
         """
-        environment = {**dict([ADDRESS]), **os.environ}
+        environment = owned({**dict([ADDRESS]), **os.environ})
         if partition:
             environment[PARTITION] = partition
         self._link, other = Pipe()

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from racer_vehicle.children import independent
 from racer_vehicle.drivers.pca9685 import LinuxI2c, Pca9685
 from racer_vehicle.drivers.pulses import PulseOutput
 from racer_vehicle.drivers.pwm import SysfsPwm
@@ -58,7 +59,8 @@ class GuardedOutput:
         words = [f'{channel}={pulse_ns}' for channel, pulse_ns in pulses_ns.items()]
         guard = self._guard = subprocess.Popen(
             [sys.executable, '-m', 'racer_vehicle.drivers.deadman', *self._device, *words],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+            env=independent(os.environ))  # whoever tidies up must not end what holds a car still
         assert guard.stdin is not None and guard.stdout is not None
         self._pipe = guard.stdin.fileno()
         # A guard that does not read any more must not hold up the motor.
