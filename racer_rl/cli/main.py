@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any, Final
@@ -14,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from racer_vehicle.errors import RacerError
+from racer_vehicle.storage import racer_home
 
 COMMANDS: Final = {
     'demo': 'Train a car, race it and film it: the first minute with racer.',
@@ -35,6 +37,9 @@ COMMANDS: Final = {
 
 Module `racer_rl.cli.<command>` holds it as `<command>_app`, a `Typer(add_completion=False)`.
 """
+
+ALERTS: Final = 'alerts.sqlite'
+"""Below `$RACER_HOME`, once there was an alert; without it, nothing of alerts is imported."""
 
 EXIT_OK: Final = 0
 EXIT_STOPPED: Final = 1
@@ -122,10 +127,23 @@ def _refuse(message: str) -> int:
     return EXIT_REFUSED
 
 
+@contextlib.contextmanager
+def _alerts_retried() -> Iterator[None]:
+    """Meanwhile, send alerts that no server took before; a command does not fail for them."""
+    if not (racer_home() / ALERTS).exists():
+        yield
+        return
+    from racer_rl.budget.alerts import retrying_alerts
+
+    with retrying_alerts(tell=lambda line: typer.echo(line, err=True)):
+        yield
+
+
 def main() -> None:
     """Run the command line of this process."""
     gc.set_threshold(COLLECT_AFTER)
-    code = run(sys.argv[1:])
+    with _alerts_retried():
+        code = run(sys.argv[1:])
     # Otherwise the collector goes through half a million objects of libraries, for a second, to
     # free what the end of the process frees anyway.
     gc.freeze()
