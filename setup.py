@@ -72,6 +72,7 @@ setup(
         'pandas>=2.2',
         'pillow',  # reports: pictures of few colours
         'pyarrow',  # traces: Parquet, and reading and writing CSV fast
+        'pyyaml',  # MIT; the price table
         'rich',
         'scipy',
         'shapely',  # for reward functions, which may import it as on the DeepRacer console

@@ -22,7 +22,7 @@ ROS = {'rclpy', 'builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'nav_m
 """Modules that come with ROS and are never asked of PyPI."""
 
 DISTRIBUTIONS = {'PIL': 'pillow', 'cv2': 'opencv-python-headless',
-                 'stable_baselines3': 'stable-baselines3'}
+                 'stable_baselines3': 'stable-baselines3', 'yaml': 'pyyaml'}
 """Module to distribution, where the names differ."""
 
 ADDRESS = re.compile(r'https?:|file:|--(extra-)?index-url|--find-links|\+cpu|\+cu\d')

@@ -50,7 +50,7 @@ class Machine:
         cores = os.cpu_count() or 1
         minute, five, fifteen = (round(load, 2) for load in os.getloadavg())
         return cls(
-            cpu=_cpu_model(),
+            cpu=cpu_model(),
             cores=cores,
             usable_cores=len(affinity(0)) if affinity else cores,
             memory_gib=round(memory / 2**30, 1),
@@ -62,7 +62,7 @@ class Machine:
         )
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     """The first `model name` of Linux, and what Python knows elsewhere."""
     listing = Path('/proc/cpuinfo')
     if listing.is_file():
