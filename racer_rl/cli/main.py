@@ -25,6 +25,7 @@ COMMANDS: Final = {
     'clone': 'Begin a new model with what another one knows.',
     'evaluate': 'Drive laps with a model, judge them, film and draw them.',
     'analyze': 'Report on a training log: what the car did, where, and what to change.',
+    'jobs': 'List, follow, stop and resume trainings, in the background or not.',
     'models': 'List, show, compare, rename, delete, export and import models.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
     'keys': 'Make, list and show the keys that sign policies.',
@@ -100,7 +101,8 @@ def run(arguments: Sequence[str], application: typer.Typer = app) -> int:
         command line that does not parse), 130 interrupted, or what the command itself set.
     """
     try:
-        code = application(list(arguments), prog_name='racer', standalone_mode=False)
+        code = application(list(arguments), prog_name='racer', standalone_mode=False,
+                           obj=tuple(arguments))
     except RacerError as error:
         return _refuse(str(error))
     except typer.TyperException as error:

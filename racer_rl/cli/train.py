@@ -114,6 +114,8 @@ def train(
     resume: Annotated[
         bool, typer.Option('--resume', help='Go on with a model of this name.')
     ] = False,
+    detach: Annotated[bool, typer.Option(
+        '--detach', help='Train in the background, without this terminal: see racer jobs.')] = False,
     as_json: Annotated[
         bool, typer.Option('--json', help='Print the result as one JSON object.')
     ] = False,
@@ -129,6 +131,11 @@ def train(
     from racer_rl.store.models import model_folder, open_model
     from racer_rl.training.goals import find_goal
 
+    if detach:
+        from racer_rl.cli.train_job import train_detached
+
+        train_detached(context, name, as_json=as_json)
+        return
     wanted = find_goal(goal)
     limits = plan_limits(wanted, time, steps, until_laps, until_robust, early_stop)
     if resume:
@@ -162,7 +169,7 @@ def train(
             algorithm=algorithm, method=method, network=network, metadata=metadata,
             hyperparameters=hyperparameters, learning_rate=learning_rate, max_speed=max_speed,
             randomization=randomization, seed=seed)
-    _run(folder, replace(plan, trace=trace, keep=keep), resume=resume, as_json=as_json)
+    _run(context, folder, replace(plan, trace=trace, keep=keep), resume=resume, as_json=as_json)
 
 
 def _clone(context: typer.Context, name: str, source: str, limits: Limits) -> ModelFolder:
@@ -199,14 +206,18 @@ def _is_typed(context: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == 'COMMANDLINE'
 
 
-def _run(folder: ModelFolder, plan: TrainingPlan, *, resume: bool, as_json: bool) -> None:
+def _run(context: typer.Context, folder: ModelFolder, plan: TrainingPlan, *, resume: bool,
+         as_json: bool) -> None:
     """Train with progress on the terminal (stderr), then say what came of it."""
+    from racer_rl.cli.train_job import training_job
     from racer_rl.cli.training_view import show_training
     from racer_rl.training.plan import StopReason
     from racer_rl.training.train import train
 
-    with show_training(folder.name, plan.limits) as watch:
-        reason, standing = train(folder, plan, watch, resume=resume)
+    with (training_job(context, folder.name, plan) as job,
+          show_training(folder.name, plan.limits) as shown):
+        reason, standing = train(folder, plan, job.watching(shown), resume=resume)
+        job.ended(reason, standing)
     # Not the standing's: a resumed session may not have bettered it.
     best = folder.progress.get('best')
     if as_json:
