@@ -115,7 +115,8 @@ def train(
         bool, typer.Option('--resume', help='Go on with a model of this name.')
     ] = False,
     detach: Annotated[bool, typer.Option(
-        '--detach', help='Train in the background, without this terminal: see racer jobs.')] = False,
+        '--detach', help='Train in the background, without this terminal: see racer jobs.',
+    )] = False,
     as_json: Annotated[
         bool, typer.Option('--json', help='Print the result as one JSON object.')
     ] = False,
