@@ -102,6 +102,8 @@ def training_in(path: Path) -> Iterator[None]:
         with contextlib.suppress(BusyError, FileNotFoundError):
             if os.listdir(path) == [WRITER]:
                 discard(path)
+                with contextlib.suppress(OSError):  # there are other models
+                    path.parent.rmdir()
 
 
 @contextlib.contextmanager
