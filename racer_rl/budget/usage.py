@@ -134,9 +134,8 @@ def spread(end_s: float, duration_s: float) -> list[tuple[int, float]]:
     first, last = math.floor(begin_s / QUARTER_S), math.floor(end_s / QUARTER_S)
     if first == last or duration_s <= 0.0:
         return [(last, 1.0)]
-    shares = []
-    for quarter in range(first, last + 1):
-        inside_s = (min(end_s, (quarter + 1) * QUARTER_S) - max(begin_s, quarter * QUARTER_S))
-        if inside_s > 0.0:
-            shares.append((quarter, inside_s / duration_s))
-    return shares
+    inside = {quarter: min(end_s, (quarter + 1) * QUARTER_S) - max(begin_s, quarter * QUARTER_S)
+              for quarter in range(first, last + 1)}
+    # Not by the duration: what is left of 1970's seconds after rounding would be lost or doubled.
+    whole_s = math.fsum(inside.values())
+    return [(quarter, part_s / whole_s) for quarter, part_s in inside.items() if part_s > 0.0]

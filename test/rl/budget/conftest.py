@@ -9,6 +9,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from racer_rl.budget.ledger import Run
+
 
 class MailServer:
     """Keeps subjects; wants the password it was made with."""
@@ -98,3 +100,17 @@ def silent_port():
 def dead_port():
     """Where nobody listens."""
     return free_port()
+
+
+@pytest.fixture(scope='session')
+def run_of():
+    """Makes runs of the ledger by their id; everything else may be told."""
+    def make(name, *, ended=None, began='2026-11-27T00:00:00.000+00:00', **others):
+        return Run(**{
+            'id': name, 'kind': 'train', 'model': 'm', 'model_id': '', 'machine': 'here',
+            'processor': 'p', 'host': 'h', 'boot': 'b', 'pid': 1, 'pid_start': 1,
+            'began': began, 'written': began, 'ended': ended,
+            'outcome': 'done' if ended else '', 'beat_s': 0.0, 'steps': 0, 'progress': None,
+            'peak_memory_bytes': 0, 'energy': 'estimated', 'currency': 'EUR', 'price': '',
+            'price_date': '2026-11-26', **others})
+    return make
