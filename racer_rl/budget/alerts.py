@@ -17,7 +17,7 @@ from racer_rl.budget.alert_targets import AlertError, AlertTarget, read_targets
 from racer_vehicle.errors import RacerError
 
 CHECK_EVERY_S: Final = 5.0
-BUSY_PAUSE_S: Final = 1.0
+BUSY_PAUSE_S: Final = 0.2
 """Before another look, while another process sends."""
 
 LAST_WAIT_S: Final = 5.0
@@ -104,21 +104,25 @@ class AlertSender:
 
     def _work(self) -> None:
         """In the thread: check, send, pause; after the end is announced, once more."""
-        is_last = False
-        while not is_last:
+        while True:
             is_last = self._closing.is_set()
             self._claim()
             try:
                 pause_s = self._send_due()
             except RacerError as error:
                 self._trouble, pause_s = str(error), CHECK_EVERY_S
-            self._closing.wait(pause_s)
+            if not is_last:
+                self._closing.wait(pause_s)
+            elif pause_s > BUSY_PAUSE_S:
+                return
+            else:  # another process is at it, and may end before it has sent everything
+                time.sleep(BUSY_PAUSE_S)
 
     def _send_due(self) -> float:
         """Send what is due, unless another process does.
 
         Returns:
-            Seconds until there may be something to do.
+            Seconds until there may be something to do; `BUSY_PAUSE_S` while others send.
         """
         if any(waiting.due_in_s <= 0.0 for waiting in self._box.waiting()):
             with self._box.alone() as is_alone:
@@ -128,7 +132,7 @@ class AlertSender:
                 for waiting in self._box.waiting():
                     if waiting.due_in_s <= 0.0:
                         self._send(waiting)
-        due_s = [max(waiting.due_in_s, 0.1) for waiting in self._box.waiting()]
+        due_s = [max(waiting.due_in_s, 2 * BUSY_PAUSE_S) for waiting in self._box.waiting()]
         return min([CHECK_EVERY_S, *due_s])
 
     def _send(self, waiting: Waiting) -> None:
