@@ -20,7 +20,7 @@ from typing import Final, Literal
 
 from racer_rl.benchmarks.machine import cpu_model
 from racer_rl.budget.energy import EnergyCounter
-from racer_rl.budget.ledger import Ledger, LedgerError, Run
+from racer_rl.budget.ledger import Ledger, LedgerDamageError, LedgerError, Run
 from racer_rl.budget.money import Spent
 from racer_rl.budget.periods import utc_now, utc_s
 from racer_rl.budget.prices import Rate, rate_of_this_machine
@@ -34,7 +34,7 @@ BEAT_S: Final = 1.5
 """Between two entries. A kill loses what came after the last one."""
 
 FRESH_S: Final = 0.5
-"""Whoever asks what was spent gets a measurement that is not older."""
+"""What the cores did, and memory, is not older than that when somebody asks."""
 
 PATIENCE_S: Final = 1.0
 """How long one entry waits for other writers, before it goes along with the next."""
@@ -69,7 +69,7 @@ class Account:
         self._lock = threading.Lock()
         self._energy = EnergyCounter()
         self._tally = Tally(rate, time.monotonic(), energy_measured=self._energy.readable)
-        self._began_cpu_s, self._measured_s = sample_family().cpu_s, -math.inf
+        self._began_cpu_s, self._sampled_s = sample_family().cpu_s, -math.inf
         self._sharing, self._ended = 1, False
         self._ledger: Ledger | None = None
         self._trouble: LedgerError | None = None
@@ -81,8 +81,7 @@ class Account:
     def spent(self) -> Spent:
         """What the run has taken up to now."""
         with self._lock:
-            if time.monotonic() - self._measured_s >= FRESH_S:
-                self._measure()
+            self._measure()
             return self._tally.spent
 
     def note(self, steps: int, progress: float | None = None) -> None:
@@ -104,6 +103,7 @@ class Account:
         """
         with self._lock:
             if not self._ended:
+                self._sampled_s = -math.inf
                 self._measure()
                 self._ended = True
                 self._run = replace(self._run, ended=utc_now(), outcome=outcome)
@@ -117,17 +117,20 @@ class Account:
             self._write()
         until_s = time.monotonic() + LAST_PATIENCE_S
         while not self._write() and time.monotonic() < until_s:
+            if isinstance(self._trouble, LedgerDamageError):
+                break
             time.sleep(PATIENCE_S / 5)
         if self._trouble is not None:
             _log.warning('the end of this run is not in the ledger: %s', self._trouble)
-        if self._ledger is not None:
-            self._ledger.close()
+        self._let_go()
 
     def _write(self) -> bool:
         """Write how the run stands, if that is possible."""
         with self._lock:
             self._measure()
-            run, usage = self._standing(), self._tally.unwritten()
+            run = self._standing()
+            # What is opened again may be another file: somebody moved a damaged one away.
+            usage = self._tally.unwritten(everything=self._ledger is None)
         try:
             self._ledger = self._ledger or Ledger(patience_s=PATIENCE_S)
             self._ledger.write(run, usage)
@@ -136,21 +139,33 @@ class Account:
             if self._trouble is None:
                 _log.warning('%s The run goes on; racer tries again.', error)
             self._trouble = error
+            self._let_go()
             return False
         with self._lock:
             self._trouble, self._sharing = None, max(sharing, 1)
             self._tally.written(usage)
         return True
 
+    def _let_go(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+        self._ledger = None
+
     def _measure(self) -> None:
-        """Add what was taken since the last time; nothing after the end."""
+        """Add what was taken since the last time; nothing after the end.
+
+        Time is always added. To ask for the rest takes a millisecond, and is done now and then.
+        """
         if self._ended:
             return
-        sample = sample_family()
-        cpu_s = max(sample.cpu_s - self._began_cpu_s, self._tally.cpu_s)
-        energy_j = self._energy.read(cpu_s - self._tally.cpu_s)
-        self._measured_s = time.monotonic()
-        self._tally.add(self._measured_s, utc_s(), cpu_s=cpu_s, memory_bytes=sample.memory_bytes,
+        now_s, cpu_s, memory_bytes = time.monotonic(), self._tally.cpu_s, 0
+        energy_j = 0.0 if self._energy.readable else None
+        if now_s - self._sampled_s >= FRESH_S:
+            sample, self._sampled_s = sample_family(), now_s
+            cpu_s = max(sample.cpu_s - self._began_cpu_s, cpu_s)
+            memory_bytes = sample.memory_bytes
+            energy_j = self._energy.read(cpu_s - self._tally.cpu_s)
+        self._tally.add(now_s, utc_s(), cpu_s=cpu_s, memory_bytes=memory_bytes,
                         energy_j=energy_j, sharing=self._sharing)
 
     def _standing(self) -> Run:

@@ -46,6 +46,10 @@ class LedgerError(RacerError):
     """The ledger cannot be read or written; it stays as it is."""
 
 
+class LedgerDamageError(LedgerError):
+    """It is damaged: to wait for better times is no use."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A run as the ledger knows it, without what it took.
@@ -304,9 +308,9 @@ class Ledger:
             raise LedgerError(f'cannot use the ledger {self.path} ({error}); free space there, '
                               'make it writable, or wait for whoever holds it.') from error
         except sqlite3.DatabaseError as error:
-            raise LedgerError(f'ledger {self.path} is damaged ({error}); nothing of it was '
-                              'deleted: move it away or restore it, and a new one is '
-                              'begun.') from error
+            raise LedgerDamageError(
+                f'ledger {self.path} is damaged ({error}); nothing of it was deleted: restore '
+                'it, or move it away, and a new one is begun.') from error
         except OSError as error:
             raise LedgerError(f'cannot use the ledger {self.path} ({error.strerror}); free space '
                               'there, or set RACER_HOME to a folder that you may '

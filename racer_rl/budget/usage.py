@@ -106,9 +106,10 @@ class Tally:
             energy_measured=self.energy_measured,
             money=Money(self._sum.money, self.rate.currency))
 
-    def unwritten(self) -> dict[int, Usage]:
-        """Quarters that have grown since they were written, as they are now."""
-        return {quarter: replace(self.quarters[quarter]) for quarter in sorted(self._changed)}
+    def unwritten(self, *, everything: bool = False) -> dict[int, Usage]:
+        """Quarters that have grown since they were written, or all of them, as they are now."""
+        chosen = self.quarters if everything else self._changed
+        return {quarter: replace(self.quarters[quarter]) for quarter in sorted(chosen)}
 
     def written(self, usage: Mapping[int, Usage]) -> None:
         """Be told that this, from `unwritten`, is written."""
