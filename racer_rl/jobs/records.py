@@ -88,6 +88,14 @@ class JobProgress:
     total_laps: int | None = None
     left_s: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what came from a damaged file."""
+        counted = self.steps, self.session_steps, self.seconds
+        judged = self.clean_laps, self.total_laps, self.left_s
+        if not (all(isinstance(value, int | float) for value in counted)
+                and all(isinstance(value, int | float | None) for value in judged)):
+            raise TypeError('progress is told in numbers')
+
     @property
     def steps_per_s(self) -> float:
         """Of this job."""
