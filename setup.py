@@ -105,7 +105,6 @@ setup(
             'pytest',
             'pytest-timeout',
             'pytest-xdist',
-            'pyyaml',
             'ruff',
             'setuptools>=77',
         ],
