@@ -24,7 +24,7 @@ from racer_rl.budget.ledger import Ledger, LedgerDamageError, LedgerError, Run
 from racer_rl.budget.money import Spent
 from racer_rl.budget.periods import utc_now, utc_s
 from racer_rl.budget.prices import Rate, rate_of_this_machine
-from racer_rl.budget.processes import boot_id, sample_family
+from racer_rl.budget.processes import Sample, boot_id, sample_family
 from racer_rl.budget.usage import Tally
 from racer_vehicle.children import start_ticks
 
@@ -34,7 +34,12 @@ BEAT_S: Final = 1.5
 """Between two entries. A kill loses what came after the last one."""
 
 FRESH_S: Final = 0.5
-"""What the cores did, and memory, is not older than that when somebody asks."""
+STALE_S: Final = 2.5
+"""What the cores did, and memory, is asked for no more often than the first, and so often at least
+as the second, when somebody wants to know; in between as `SAMPLING_SHARE` says."""
+
+SAMPLING_SHARE: Final = 0.003
+"""Of a core, for asking: it takes a millisecond, and ten where thousands of processes run."""
 
 PATIENCE_S: Final = 1.0
 """How long one entry waits for other writers, before it goes along with the next."""
@@ -69,7 +74,7 @@ class Account:
         self._lock = threading.Lock()
         self._energy = EnergyCounter()
         self._tally = Tally(rate, time.monotonic(), energy_measured=self._energy.readable)
-        self._began_cpu_s, self._sampled_s = sample_family().cpu_s, -math.inf
+        self._began_cpu_s, self._due_s = sample_family().cpu_s, -math.inf
         self._sharing, self._ended = 1, False
         self._ledger: Ledger | None = None
         self._trouble: LedgerError | None = None
@@ -103,7 +108,7 @@ class Account:
         """
         with self._lock:
             if not self._ended:
-                self._sampled_s = -math.inf
+                self._due_s = -math.inf
                 self._measure()
                 self._ended = True
                 self._run = replace(self._run, ended=utc_now(), outcome=outcome)
@@ -154,14 +159,15 @@ class Account:
     def _measure(self) -> None:
         """Add what was taken since the last time; nothing after the end.
 
-        Time is always added. To ask for the rest takes a millisecond, and is done now and then.
+        Time is always added, and the rest when it is due.
         """
         if self._ended:
             return
         now_s, cpu_s, memory_bytes = time.monotonic(), self._tally.cpu_s, 0
         energy_j = 0.0 if self._energy.readable else None
-        if now_s - self._sampled_s >= FRESH_S:
-            sample, self._sampled_s = sample_family(), now_s
+        if now_s >= self._due_s:
+            sample, took_s = _timed_sample()
+            self._due_s = now_s + min(max(took_s / SAMPLING_SHARE, FRESH_S), STALE_S)
             cpu_s = max(sample.cpu_s - self._began_cpu_s, cpu_s)
             memory_bytes = sample.memory_bytes
             energy_j = self._energy.read(cpu_s - self._tally.cpu_s)
@@ -210,6 +216,12 @@ def account(kind: Kind, model: str, model_id: str = '') -> Iterator[Account]:
     finally:
         _current.remove(own)
         own.finish(outcome)
+
+
+def _timed_sample() -> tuple[Sample, float]:
+    """A sample, and the seconds of a core that it took."""
+    began_s = time.thread_time()
+    return sample_family(), time.thread_time() - began_s
 
 
 def _opening(kind: Kind, model: str, model_id: str, rate: Rate) -> Run:

@@ -141,8 +141,8 @@ def test_a_ledger_that_was_moved_away_for_its_damage_is_begun_anew(racer_home, c
     with caplog.at_level(logging.WARNING), account('train', 'm'):
         until(lambda: 'is damaged' in caplog.text)
         ledger_path().rename(racer_home / 'damaged.db')
-        burn(0.05)
-    assert only_run()[0].outcome == 'done' and only_run()[1].cpu_s >= 0.05
+        burn(0.2)
+    assert only_run()[0].outcome == 'done' and only_run()[1].cpu_s >= 0.1
     assert (racer_home / 'damaged.db').read_bytes() == b'no database' * 1000
 
 
@@ -210,6 +210,17 @@ def test_the_work_of_children_counts_while_they_live_and_after(racer_home):
         until(lambda: sample_family().cpu_s > before_s + 0.3)
         child.kill()
     assert sample_family().cpu_s > before_s + 0.3
+
+
+def test_memory_is_that_of_all_of_them(racer_home):
+    before = sample_family().memory_bytes
+    code = "held = bytearray(range(256)) * 400_000; print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, '-c', code], stdin=subprocess.PIPE, text=True,
+                          stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == 'held\n'
+        grown = sample_family().memory_bytes - before
+        child.communicate('\n', timeout=TIMEOUT_S)
+    assert 80e6 < grown < 200e6
 
 
 def test_two_runs_at_once_are_two_runs(racer_home):
