@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from racer_rl.cli.budget_words import readable_energy
 from racer_rl.cli.durations import format_duration
@@ -40,12 +40,13 @@ def list_runs(
     if not rows:
         typer.echo('nothing ran yet' + (f' with {model}' if model else ''))
         return
-    table = Table('began (UTC)', 'run', 'model', box=None, pad_edge=False, header_style='bold')
+    table = Table(*(Column(heading, no_wrap=True) for heading in ('began, UTC', 'run', 'model')),
+                  box=None, pad_edge=False, header_style='bold')
     for heading in ('time', 'of a core', 'steps', 'cost'):
         table.add_column(heading, justify='right', no_wrap=True)
     table.add_column('ended', overflow='fold')
     for run, sums in rows:
-        table.add_row(run.began[:16].replace('T', ' '), run.kind, run.model,
+        table.add_row(run.began[5:16].replace('T', ' '), run.kind, run.model,
                       format_duration(sums.wall_s), format_duration(sums.cpu_s),
                       f'{run.steps:,}', _money(sums), state(run))
     Console().print(table)
