@@ -32,6 +32,7 @@ COMMANDS: Final = {
     'calibrate': "Find the pulses of a car's servo and speed controller.",
     'deploy': 'Put a model onto a car: a package that installs offline, or all of it over ssh.',
     'car': "Start a car's nodes, and check a car before it drives.",
+    'advise': 'Say what is worth money next for a model.',
     'clean': 'Free space, and end what killed processes left behind.',
     'budget': 'Show what runs cost, and limit what they may.',
     'bench': 'Measure the simulator and training on this machine.',

@@ -1,0 +1,1 @@
+"""What is worth money next for a model, from all that is known of it."""
