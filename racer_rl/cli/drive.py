@@ -59,6 +59,7 @@ def drive_model(
     that nobody else is in.
     """
     require_ros()
+    from racer_rl.cli.spending import refuse_if_spent, spending
     from racer_rl.drive.bag import Bag
     from racer_rl.drive.graph import DrivePlan
     from racer_rl.evaluation.comparison import Comparison
@@ -67,11 +68,12 @@ def drive_model(
     from racer_vehicle.policy import PolicyBundle
 
     judged = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
+    refuse_if_spent()
     with bundle_file(model, checkpoint) as bundle:
         card = PolicyBundle.read(bundle).card
         plan = DrivePlan(bundle=bundle, track=track or card.track[0], direction=direction,
                          simulator=simulator, mode=mode, factor=factor, judged=judged)
-        with Bag(bag) if bag else nullcontext() as recording:
+        with (spending('race', card.model), Bag(bag) if bag else nullcontext() as recording):
             result = drive(plan, _Progress(), recording)
     shown = Comparison(result.evaluation, _kept_bounds(plan, card))
     if bag:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from racer_rl.cli.bound_search import MOST_COURSES, find_bounds
+from racer_rl.cli.spending import refuse_if_spent, spending
 from racer_rl.cli.suite_view import show_suite
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.comparison import Comparison, mean_ratio
@@ -72,7 +73,8 @@ def evaluate_model(
     --seed matter to it.
     """
     folder = open_model(model)
-    with present(folder.path):
+    refuse_if_spent()
+    with (present(folder.path), spending('evaluate', folder.name, folder.run.get('id', ''))):
         if suite == 'robust':
             show_suite(folder, checkpoint, seed, as_json=as_json)
             return

@@ -101,6 +101,13 @@ def train(
     early_stop: Annotated[bool, typer.Option(
         '--early-stop/--no-early-stop',
         help='With --time or --steps: stop when held-out driving no longer improves.')] = True,
+    max_time: Annotated[str | None, typer.Option(
+        help='In any case stop after so long: 90s, 10m, 1h.')] = None,
+    max_steps: Annotated[int | None, typer.Option(
+        help='In any case stop after so many steps.', min=1)] = None,
+    max_cost: Annotated[str | None, typer.Option(
+        help='In any case stop when the model has cost so much, all sessions together: 0.05 or '
+             '"0.05 EUR".')] = None,
     trace: Annotated[Sampling, typer.Option(
         help='Steps to keep for analysis: every, sample (all of the first 100 iterations, then '
              'one in ten), none.')] = Sampling.SAMPLE,
@@ -128,7 +135,7 @@ def train(
     steps ends sooner when driving elsewhere no longer gets better, unless it is a `race` or
     --no-early-stop is given. Ctrl-C saves and leaves with 130; --resume goes on.
     """
-    from racer_rl.cli.train_plan import new_plan, plan_limits, resumed_plan
+    from racer_rl.cli.train_plan import capped, new_plan, plan_limits, resumed_plan
     from racer_rl.store.models import model_folder, open_model
     from racer_rl.training.goals import find_goal
 
@@ -138,12 +145,13 @@ def train(
         train_detached(context, name, as_json=as_json)
         return
     wanted = find_goal(goal)
-    limits = plan_limits(wanted, time, steps, until_laps, until_robust, early_stop)
+    limits = capped(plan_limits(wanted, time, steps, until_laps, until_robust, early_stop),
+                    max_time, max_steps)
     if resume:
         _refuse_options(
             context, _KEPT_BY_RESUME, '--resume is given; allowed with it: --time, --steps, '
-            '--until-laps, --until-robust, --no-early-stop, --trace, --keep. Leave it out, or '
-            'train a new model, or a clone: --from.'
+            '--until-laps, --until-robust, --no-early-stop, --max-time, --max-steps, '
+            '--max-cost, --trace, --keep. Leave it out, or train a new model, or a clone: --from.'
         )
         folder = open_model(name)
         plan = resumed_plan(folder, limits)
@@ -210,15 +218,30 @@ def _is_typed(context: typer.Context, parameter: str) -> bool:
 def _run(context: typer.Context, folder: ModelFolder, plan: TrainingPlan, *, resume: bool,
          as_json: bool) -> None:
     """Train with progress on the terminal (stderr), then say what came of it."""
+    from racer_rl.cli.budget_words import cost_line
+    from racer_rl.cli.spending import afford, cost_as_dict, spending
     from racer_rl.cli.train_job import training_job
     from racer_rl.cli.training_view import show_training
+    from racer_rl.store.models import new_id
     from racer_rl.training.plan import StopReason
     from racer_rl.training.train import train
 
-    with (training_job(context, folder.name, plan) as job,
+    model_id = folder.run.get('id', folder.name) if folder.exists else new_id()
+    purse = afford(folder, model_id, plan.limits, context.params['max_cost'])
+    plan = replace(plan, model_id=model_id)
+    with (spending('train', folder.name, model_id, purse=purse) as money,
+          training_job(context, folder.name, plan) as job,
           show_training(folder.name, plan.limits) as shown):
-        reason, standing = train(folder, plan, job.watching(shown), resume=resume)
+        def watch(standing: Standing) -> None:
+            money.account.note(standing.session_steps, standing.completion)
+            shown(standing)
+
+        reason, standing = train(folder, plan, job.watching(watch), resume=resume,
+                                 brake=money.brake)
         job.ended(reason, standing)
+        money.account.note(standing.session_steps, standing.completion)
+        money.account.finish(reason.value)
+    spent = money.account.spent
     # Not the standing's: a resumed session may not have bettered it.
     best = folder.progress.get('best')
     if as_json:
@@ -232,18 +255,22 @@ def _run(context: typer.Context, folder: ModelFolder, plan: TrainingPlan, *, res
                 'seconds': round(standing.seconds, 3),
                 'best': best,
                 'warning': standing.warning,
+                'cost': cost_as_dict(spent, purse),
             })
         )
     else:
-        typer.echo(_summary(folder, reason, standing, best))
+        clean = standing.evaluation.clean_laps if standing.evaluation else None
+        cost = cost_line(spent, completion=standing.completion, clean_laps=clean)
+        typer.echo(_summary(folder, reason, standing, best, cost))
     if reason is StopReason.INTERRUPTED:
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _summary(
-    folder: ModelFolder, reason: StopReason, standing: Standing, best: Mapping[str, Any] | None
+    folder: ModelFolder, reason: StopReason, standing: Standing, best: Mapping[str, Any] | None,
+    cost: str,
 ) -> str:
-    """A few lines for people: why it ended, what the best can do, what to do next."""
+    """A few lines for people: why it ended, what the best can do, its cost, what to do next."""
     took = format_duration(standing.seconds)
     lines = [f'stopped: {reason} after {standing.steps:,} steps, {took}.']
     if standing.warning:
@@ -255,7 +282,7 @@ def _summary(
     if best and best.get('robust_score') is not None:
         lines.append(f'elsewhere: {best["robust_score"]:.0%} of the laps clean; the curve is '
                      f'{folder.path / "training.png"}')
-    lines.append(f'saved in {folder.path}')
+    lines += [cost, f'saved in {folder.path}']
     if best and best['clean_laps'] == best['total_laps']:
         lines.append(f'watch it drive: racer evaluate {folder.name} --video {folder.name}.mp4')
     else:

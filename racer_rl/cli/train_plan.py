@@ -54,6 +54,13 @@ def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: boo
     )
 
 
+def capped(limits: Limits, max_time: str | None, max_steps: int | None) -> Limits:
+    """The same limits, and these besides: whatever else ends the run, it ends by then."""
+    time_s = limits.time_s if max_time is None else min(limits.time_s, parse_duration(max_time))
+    steps = [each for each in (limits.steps, max_steps) if each is not None]
+    return replace(limits, time_s=time_s, steps=min(steps, default=None))
+
+
 def evaluation_of(setup: RaceSetup) -> EvaluationPlan:
     """Twelve laps of each course; of many courses, two each."""
     many = setup.course_count > MANY_COURSES

@@ -135,9 +135,19 @@ class ModelFolder:
 
     def create(
         self, setup: RaceSetup, hyperparameters: Hyperparameters, reward: RewardFile, seed: int,
-        method: str, lineage: Lineage | None = None,
+        method: str, lineage: Lineage | None = None, identity: str = '',
     ) -> None:
-        """Write everything that describes a new run; `run.json`, which makes it a model, last."""
+        """Write everything that describes a new run; `run.json`, which makes it a model, last.
+
+        Args:
+            setup: What it is trained for.
+            hyperparameters: Of the learner.
+            reward: What pays it.
+            seed: Of the training.
+            method: How it comes about.
+            lineage: Where it comes from, if not from nothing.
+            identity: Its id; empty: drawn.
+        """
         metadata = setup.metadata(TrainingAlgorithm(hyperparameters.ALGORITHM))
         self._write('model_metadata.json', metadata.to_json())
         self._write('hyperparameters.json', hyperparameters.to_deepracer_json())
@@ -146,7 +156,7 @@ class ModelFolder:
             'run.json',
             {
                 'format': RUN_FORMAT,
-                'id': uuid.uuid4().hex,
+                'id': identity or new_id(),
                 'created': utc_now(),
                 'lineage': None if lineage is None else lineage.as_dict(),
                 'seed': seed,
@@ -329,6 +339,11 @@ class ModelFolder:
             raise ModelMismatchError(
                 f'cannot read {path} ({error}); restore it or train again.'
             ) from None
+
+
+def new_id() -> str:
+    """An id that no other model has."""
+    return uuid.uuid4().hex
 
 
 def _reward_origin(reward: str) -> str:

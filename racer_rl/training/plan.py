@@ -129,6 +129,7 @@ class TrainingPlan:
         trace: Which iterations' steps are written into the model's folder.
         keep: So many checkpoints that were the best before are kept.
         seed: Of network, exploration and simulator; NumPy's global generator takes 32 bits.
+        model_id: Of a new model; empty: drawn when it is made.
     """
 
     setup: RaceSetup
@@ -141,6 +142,7 @@ class TrainingPlan:
     trace: Sampling = Sampling.SAMPLE
     keep: int = 2
     seed: int = 0
+    model_id: str = ''
 
     def __post_init__(self) -> None:
         require_range(self, seed=(0, 2**32 - 1), keep=(0, 1000))

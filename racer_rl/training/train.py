@@ -384,7 +384,7 @@ def _train(folder: ModelFolder, plan: TrainingPlan, watch: Watcher, *, resume: b
             # First, because `create` makes it a model, and a model can be resumed.
             training.save('last')
             folder.create(plan.setup, plan.hyperparameters, training.reward, plan.seed,
-                          plan.method)
+                          plan.method, identity=plan.model_id)
         return training.run(watch), training.standing
     except RewardError:
         if not resume and not training.has_learnt:

@@ -29,7 +29,7 @@ class ScriptedModel:
                       actions=ContinuousActions(speed_low_mps=1.0, speed_high_mps=2.0))
 
     def __init__(self, path):
-        self.path = path
+        self.path, self.run = path, {'id': 'a1'}
         self.checkpoints = []
         self.robustness = {}
 
@@ -338,8 +338,7 @@ def test_steps_are_not_kept_where_nobody_wants_them(model, capsys):
 
 
 def test_a_folder_that_cannot_be_written_to_costs_nobody_the_result(model, capsys):
-    model.path.parent.mkdir(parents=True)
-    model.path.write_text('in the way')
+    (model.path / 'evaluations').write_text('in the way')
     assert run(['evaluate', 'alpha', '--starts', '1', '--laps', '1']) == 0
     told = capsys.readouterr()
     assert 'note: the evaluation was not kept' in told.err

@@ -60,10 +60,10 @@ def test_until_laps_reaches_twelve_of_twelve():
     assert process.returncode == 0, err
     result = json.loads(out)
     assert set(result) == {'model', 'folder', 'stopped_because', 'steps', 'episodes', 'seconds',
-                           'best', 'warning'}
+                           'best', 'warning', 'cost'}
     assert result['stopped_because'] == 'every evaluation lap was clean'
     assert (result['best']['clean_laps'], result['best']['total_laps']) == (12, 12)
-    assert err.startswith('steps 1,024 ') and 'Traceback' not in err
+    assert err.splitlines()[1].startswith('steps 1,024 ') and 'Traceback' not in err
 
     folder = model_folder('fast')
     assert result['folder'] == str(folder.path)
@@ -192,22 +192,23 @@ def test_resume_refuses_what_it_would_have_to_ignore(racer, option, value):
     code, out, err = racer('--name', 'm', '--resume', option, value)
     assert (code, out) == (2, '')
     assert err == (f'error: {option} is {value}, but --resume is given; allowed with it: --time, '
-                   '--steps, --until-laps, --until-robust, --no-early-stop, --trace, --keep. '
-                   'Leave it out, or train a new model, or a clone: --from.\n')
+                   '--steps, --until-laps, --until-robust, --no-early-stop, --max-time, '
+                   '--max-steps, --max-cost, --trace, --keep. Leave it out, or train a new '
+                   'model, or a clone: --from.\n')
 
 
 def test_a_taught_model_says_so_and_is_resumed(racer, tiny):
     code, _, err = racer('--track', 'oval', '--name', 'm', '--hyperparameters', tiny, '--method',
                          'distill', '--steps', 1200, '--no-early-stop', '--json')
     assert code == 0, err
-    assert err.startswith('learner teacher  steps 128 ')
+    assert err.splitlines()[1].startswith('learner teacher  steps 128 ')
     folder = model_folder('m')
     assert folder.run['method'] == 'distill'
     assert folder.metadata.training_algorithm is TrainingAlgorithm.CLIPPED_PPO
     code, out, err = racer('--name', 'm', '--resume', '--steps', 1300, '--no-early-stop', '--json')
     assert code == 0, err
     assert json.loads(out)['steps'] == 1408
-    assert err.startswith('steps ')
+    assert err.splitlines()[1].startswith('steps ')
 
 
 def test_settings_for_convolutions_do_not_fit_their_teacher(racer, tiny):
@@ -260,6 +261,7 @@ def test_time_ends_a_run(racer, tiny):
 def test_ctrl_c_saves_and_resumes(racer, tiny, number):
     process = command('train', '--track', 'oval', '--name', 'm', '--hyperparameters', tiny,
                       '--steps', 10**9, '--json')
+    assert 'what this will cost is not known' in process.stderr.readline()
     assert process.stderr.readline().startswith('steps ')
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
