@@ -66,7 +66,7 @@ class AlertBox:
     """The file. Times in it are UTC, seconds since 1970: they outlive processes and reboots."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._is_made = path, False
 
     def claim(self, alert: Alert) -> bool:
         """Take on an alert.
@@ -144,7 +144,9 @@ class AlertBox:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.closing(sqlite3.connect(self._path, timeout=_PATIENCE_S)) as rows:
-                rows.executescript(_TABLES)
+                if not self._is_made:
+                    rows.executescript(_TABLES)
+                    self._is_made = True
                 with rows:
                     yield rows
         except (sqlite3.Error, OSError) as error:

@@ -16,7 +16,7 @@ from racer_rl.budget.alert_box import Alert, Waiting, alert_box
 from racer_rl.budget.alert_targets import AlertError, AlertTarget, read_targets
 from racer_vehicle.errors import RacerError
 
-CHECK_EVERY_S: Final = 5.0
+CHECK_EVERY_S: Final = 10.0
 BUSY_PAUSE_S: Final = 0.2
 """Before another look, while another process sends."""
 
@@ -42,7 +42,7 @@ class AlertSender:
 
         Args:
             check: Gives everything that is to be told at this moment, be it told already or not;
-                called in the sender's thread, every few seconds, and in the caller's at the end.
+                called in the sender's thread, every ten seconds, and in the caller's at the end.
             tell: Prints a line for the person at the terminal; called when the sender is entered
                 and left.
             last_wait_s: At the end, wait so long at most.
@@ -129,29 +129,41 @@ class AlertSender:
                 if not is_alone:
                     return BUSY_PAUSE_S
                 # Read again: another process may have sent it until a moment ago.
+                refusing: set[str] = set()
                 for waiting in self._box.waiting():
                     if waiting.due_in_s <= 0.0:
-                        self._send(waiting)
+                        self._send(waiting, refusing)
         due_s = [max(waiting.due_in_s, 2 * BUSY_PAUSE_S) for waiting in self._box.waiting()]
         return min([CHECK_EVERY_S, *due_s])
 
-    def _send(self, waiting: Waiting) -> None:
-        """Send to every address that has not had it."""
+    def _send(self, waiting: Waiting, refusing: set[str]) -> None:
+        """Send to every address that has not had it.
+
+        Args:
+            waiting: What to send.
+            refusing: Labels of addresses that failed a moment ago, and are left alone; whoever
+                fails now is added.
+        """
         alert, had = waiting.alert, self._box.sent_to(waiting.alert)
         for target in self._targets:
-            if target.label in had:
+            if target.label in had | refusing:
                 continue
-            try:
-                taken = target.send(alert.title, alert.body)
-            except AlertError as error:
-                taken, self._trouble = False, str(error)
-            if taken:
+            if self._is_taken(target, alert):
                 self._box.note_sent(alert, target.label)
                 had.add(target.label)
+            else:
+                refusing.add(target.label)
         if had >= {target.label for target in self._targets}:
             self._box.conclude(alert)
         else:
             self._box.postpone(waiting)
+
+    def _is_taken(self, target: AlertTarget, alert: Alert) -> bool:
+        try:
+            return target.send(alert.title, alert.body)
+        except AlertError as error:
+            self._trouble = str(error)
+            return False
 
 
 @contextlib.contextmanager
