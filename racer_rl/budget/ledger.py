@@ -42,6 +42,14 @@ _STEPS: Final = (
 """What makes each version of the ledger from the one before; new ones go to the end."""
 
 
+_PASSING: Final = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+})
+"""Troubles of SQLite that say nothing about what is in the file."""
+
+
 class LedgerError(RacerError):
     """The ledger cannot be read or written; it stays as it is."""
 
@@ -262,25 +270,27 @@ class Ledger:
 
     def _prepare(self) -> None:
         """Bring the tables up to date."""
-        connection = self._connection
+        connection, version = self._connection, self._known_version()
         # Readers do not wait for the writer, nor the writer for them. Where a file system cannot
         # do that, SQLite goes on with its older way.
         connection.execute('PRAGMA journal_mode = WAL')
         # A run of hours is worth a flush every other second: a power cut takes no more either.
         connection.execute('PRAGMA synchronous = FULL')
-        if self._version() != len(_STEPS):
+        if version < len(_STEPS):
             with self._transaction():
-                version = self._version()
-                if version > len(_STEPS):
-                    raise LedgerError(
-                        f'ledger {self.path} has format {version}; allowed: up to {len(_STEPS)}; '
-                        'a newer racer wrote it: use that one.')
-                for statement in (each for step in _STEPS[version:] for each in step):
+                # Another process may have been quicker.
+                for statement in (each for step in _STEPS[self._known_version():]
+                                  for each in step):
                     connection.execute(statement)
                 connection.execute(f'PRAGMA user_version = {len(_STEPS)}')
 
-    def _version(self) -> int:
-        return int(self._connection.execute('PRAGMA user_version').fetchone()[0])
+    def _known_version(self) -> int:
+        version = int(self._connection.execute('PRAGMA user_version').fetchone()[0])
+        if not 0 <= version <= len(_STEPS):
+            raise LedgerError(
+                f'ledger {self.path} has format {version}; allowed: up to {len(_STEPS)}; a newer '
+                'racer wrote it: use that one.')
+        return version
 
     def _rows(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         with self._telling():
@@ -304,10 +314,13 @@ class Ledger:
         """Say in our words what SQLite or the disk refused."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            raise LedgerError(f'cannot use the ledger {self.path} ({error}); free space there, '
-                              'make it writable, or wait for whoever holds it.') from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # Python decodes what SQLite says; of a damaged file, that may be anything.
+            code = getattr(error, 'sqlite_errorcode', sqlite3.SQLITE_CORRUPT) & 0xff
+            if code in _PASSING:
+                raise LedgerError(
+                    f'cannot use the ledger {self.path} ({error}); free space there, make it '
+                    'writable, or wait for whoever holds it.') from error
             raise LedgerDamageError(
                 f'ledger {self.path} is damaged ({error}); nothing of it was deleted: restore '
                 'it, or move it away, and a new one is begun.') from error

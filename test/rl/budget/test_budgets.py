@@ -90,6 +90,22 @@ def test_a_damaged_file_is_told_by_its_name(racer_home, content):
     assert budgets_path().read_text(encoding='latin-1') == content
 
 
+@given(data=st.data())
+@settings(max_examples=60)
+def test_any_bytes_changed_are_budgets_or_told(tmp_path_factory, data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('RACER_HOME', str(tmp_path_factory.mktemp('home')))
+        set_budget(budget(alerts=(50.0,), hard=True))
+        content = bytearray(budgets_path().read_bytes())
+        for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=3)):
+            content[place] = data.draw(st.integers(0, 255))
+        budgets_path().write_bytes(content)
+        try:
+            assert all(each.amount > 0.0 for each in read_budgets())
+        except ConfigError as error:
+            assert str(budgets_path()) in str(error)
+
+
 def test_a_period_that_is_there_twice_is_refused(racer_home):
     set_budget(budget())
     text = budgets_path().read_text()
