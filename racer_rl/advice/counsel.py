@@ -176,7 +176,8 @@ def train_on(known: Evidence) -> Advice | None:
         action=Action.TRAIN_ON, worth=worth, evidence=tuple(evidence),
         gain=_a_minute(known, better),
         why='it was still getting better' if better else 'it has hardly begun',
-        command=f'racer train --name {known.name} --resume --time {seconds}s',
+        command=f'racer train --name {known.name} --resume --time {seconds}s' if known.can_resume
+        else f'racer train --from {known.name} --name {known.name}-on --time {seconds}s',
         cost=_amount(known, seconds))
 
 

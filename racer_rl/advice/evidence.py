@@ -78,6 +78,7 @@ class Evidence:
         findings: About what the reward wants, from the steps of training.
         exploits: Bad drivers that the reward prefers; None if nobody looked.
         is_training: Whether somebody trains it now.
+        can_resume: Whether its last checkpoint is there, from which training goes on.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Evidence:
     findings: tuple[Finding, ...] = ()
     exploits: tuple[Exploit, ...] | None = None
     is_training: bool = False
+    can_resume: bool = True
 
     def seconds_of(self, steps: int) -> float | None:
         """How long so many steps took it to train; None where that is not known."""
@@ -152,7 +154,8 @@ def evidence_of(folder: ModelFolder, *, validate: bool = True) -> Evidence:
         cpu_s=sum(session.cpu_s for session in sessions), rate=_rate(),
         spent=_spent(run.get('id') or folder.name), left=_left(),
         findings=_findings(folder), exploits=_exploits(folder) if validate else None,
-        is_training=is_trained(folder.path))
+        is_training=is_trained(folder.path),
+        can_resume=folder.checkpoint('last').is_file())
 
 
 def _history(folder: ModelFolder) -> History:

@@ -11,8 +11,6 @@ from typing import Any, Final
 from racer_rl.cleaning.things import ORDER, FileFact, Kind, Survey, Tally, Thing, allocated
 from racer_vehicle.errors import ConfigError
 
-DAY_S: Final = 86_400.0
-
 ASKED_BY_AGE: Final = (Kind.JOB, Kind.EVALUATION, Kind.TENSORBOARD)
 """What `older_than_s` alone asks for."""
 
@@ -126,6 +124,11 @@ def _order(thing: Thing) -> tuple[int, float, str]:
     return ORDER.index(thing.kind), thing.used_s, thing.name
 
 
+def _age(seconds: float) -> str:
+    hours = round(seconds / 3600.0)
+    return f'{hours} h' if hours < 48 else f'{hours // 24} days'
+
+
 class _Choice:
     """Takes things until all that is asked for is taken, and the store is small enough."""
 
@@ -194,7 +197,7 @@ class _Choice:
         if not self._is_old(thing):
             return ''
         old = '' if wishes.older_than_s is None else (
-            f'not used for {(self._now_s - thing.used_s) / DAY_S:.0f} days')
+            f'not used for {_age(self._now_s - thing.used_s)}')
         asked = {
             Kind.CACHE: wishes.caches, Kind.TRACE: wishes.traces, Kind.LAST: not wishes.last,
             Kind.MODEL: wishes.models and bool(old),

@@ -1,6 +1,7 @@
 """`racer advise` on models that were really trained, for a moment."""
 
 import json
+import shutil
 
 import pytest
 
@@ -12,12 +13,22 @@ from racer_rl.store.models import open_model
 CREEP = 'def reward_function(params):\n    return 1.0\n'
 
 
+@pytest.fixture(scope='module')
+def trained_once(tmp_path_factory):
+    """A store with a model of a moment's training, by a reward that can be abused."""
+    home = tmp_path_factory.mktemp('home')
+    (home / 'creep.py').write_text(CREEP)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('RACER_HOME', str(home))
+        assert run(['train', '--track', 'oval', '--name', 'm', '--steps', '2048', '--reward',
+                    str(home / 'creep.py')]) == 0
+    return home
+
+
 @pytest.fixture
-def trained(racer_home, tmp_path):
-    """A model of a moment's training, by a reward that can be abused."""
-    (tmp_path / 'creep.py').write_text(CREEP)
-    assert run(['train', '--track', 'oval', '--name', 'm', '--steps', '2048', '--reward',
-                str(tmp_path / 'creep.py')]) == 0
+def trained(trained_once, racer_home):
+    """The model in a store of the test's own."""
+    shutil.copytree(trained_once, racer_home, dirs_exist_ok=True)
     return open_model('m')
 
 

@@ -85,6 +85,12 @@ def test_what_gets_better_is_to_go_on_with_its_gain_and_price():
                           'minute')
 
 
+def test_without_its_last_checkpoint_a_clone_goes_on():
+    rising = history([0.0, 0.1, 0.1, 0.5, 0.6, 0.7])
+    first = counsel(known(best=BAD, best_steps=60_000, history=rising, can_resume=False))[0]
+    assert first.command == 'racer train --from m --name m-on --time 50s'
+
+
 def test_a_budget_that_is_too_small_is_told_with_the_price():
     rising = history([0.0, 0.1, 0.1, 0.5, 0.6, 0.7])
     left = Money(0.2, 'EUR')

@@ -6,13 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
 from racer_rl.cleaning.orphans import Orphan, end, find_orphans
 from racer_rl.cleaning.shared_memory import YOUNG_S, dead_segments, remove_segment
+from racer_rl.reward.library import find_reward
+from racer_rl.reward.sandbox import RewardSandbox
+from racer_rl.training.examiner import Examiner
 from racer_vehicle.children import OWNER, independent, owned, start_ticks
+from racer_vehicle.supervise import Program, Supervisor
 
 LINUX = pytest.mark.skipif(sys.platform != 'linux', reason='there is no /proc')
 
@@ -105,6 +110,26 @@ def test_odd_marks_mean_nothing(mark):
         child.stdout.readline()
         assert orphan_of(child.pid) is None
         child.kill()
+
+
+@LINUX
+def test_programs_examiners_and_reward_workers_carry_the_mark(tmp_path):
+    mark = f'{OWNER}={os.getpid()}:{start_ticks(os.getpid())}'.encode()
+    reward = tmp_path / 'reward.py'
+    reward.write_text('def reward_function(params):\n    return 1.0\n')
+    with (Supervisor(tmp_path, os.environ) as supervisor, closing(Examiner()) as examiner,
+          closing(RewardSandbox(find_reward(str(reward)), [[(0.0, 0.0), (1.0, 0.0)]], 1))):
+        supervisor.start(Program(name='web', module='http.server', arguments=('0',)))
+        ours = [number for number in children_of(os.getpid())
+                if mark in (Path('/proc') / str(number) / 'environ').read_bytes().split(b'\0')]
+        assert {supervisor.process_id('web'), examiner.process_id} <= set(ours)
+        assert len(ours) == 3, 'the reward worker, which knows nothing else of this process'
+        assert not set(ours) & {orphan.process_id for orphan in find_orphans()}
+
+
+def children_of(number):
+    return [int(word) for task in Path(f'/proc/{number}/task').iterdir()
+            for word in (task / 'children').read_text().split()]
 
 
 def test_what_must_outlive_carries_no_mark():
