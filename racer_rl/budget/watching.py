@@ -49,14 +49,14 @@ def alert_of(threshold: Threshold, standing: Standing) -> Alert:
     budget, is_run = standing.budget, threshold.period is Period.RUN
     which = 'budget of a run' if is_run else f'{budget.period} budget'
     when = 'by a run' if is_run else f'in {threshold.span}'
-    body = [f'{standing.spent} of {budget.limit} ({standing.share:.0%}) are spent {when}.']
+    body = [f'{standing.spent} of {budget.limit} ({standing.share:.0%}) is spent {when}.']
     if standing.forecast is not None:
         body.append(f'At this pace it will be {standing.forecast}.')
     if budget.hard and standing.share >= 1.0:
         body.append('It is a hard budget: runs stop.')
     body += [f'Told by {platform.node()}.', 'See: racer budget show']
     title = (f'racer: the {which} will not do' if threshold.at == FORECAST
-             else f'racer: {threshold.at} % of the {which} are spent')
+             else f'racer: {threshold.at} % of the {which} is spent')
     return Alert(key=f'{threshold.period} {threshold.span} {budget.limit} {threshold.at}',
                  title=title, body='\n'.join(body))
 

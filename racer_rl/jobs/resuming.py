@@ -6,6 +6,7 @@ from typing import Final
 
 from racer_rl.jobs.records import JobError, JobFolder, JobRecord, State, all_jobs
 from racer_rl.store.models import model_folder
+from racer_rl.training.plan import StopReason
 from racer_vehicle.errors import ConfigError
 
 SHORTEST_S: Final = 0.1
@@ -27,13 +28,16 @@ def words_to_resume(job: JobFolder, record: JobRecord, max_cost: str | None = No
     Raises:
         JobError: It runs, is done, has nothing left, or somebody went on with it already.
     """
-    state, _ = job.state(record)
+    state, why = job.state(record)
     more = f'racer train --name {record.model} --resume'
     if state is State.RUNNING:
         raise JobError(f'job {job.id} runs; stop it first: racer jobs stop {job.id}')
     if state is State.DONE:
         raise JobError(f'job {job.id} is done: its limits are reached; train on with others: '
                        f'{more}')
+    if why == StopReason.COST.value and max_cost is None:
+        raise JobError(f'job {job.id} was stopped by its --max-cost; give it more: racer jobs resume '
+                       f'{job.id} --max-cost AMOUNT')
     for other in all_jobs():
         if _resumes(other, job):
             raise JobError(f'job {job.id} went on as {other.id}; resume that: racer jobs resume '

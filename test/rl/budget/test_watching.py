@@ -45,8 +45,8 @@ def test_runs_at_once_that_reach_thresholds_send_one_message_each(monkeypatch, w
         for run in runs:
             run.join()
         assert [run.exitcode for run in runs] == [0, 0, 0]
-        assert sorted(hook.titles) == ['racer: 100 % of the monthly budget are spent',
-                                       'racer: 50 % of the monthly budget are spent']
+        assert sorted(hook.titles) == ['racer: 100 % of the monthly budget is spent',
+                                       'racer: 50 % of the monthly budget is spent']
 
 
 def test_the_budget_of_a_run_is_each_runs_own(monkeypatch, webhook):
@@ -56,7 +56,7 @@ def test_the_budget_of_a_run_is_each_runs_own(monkeypatch, webhook):
         monkeypatch.setenv('RACER_ALERTS', hook.address)
         a_run()
         a_run()
-        assert hook.titles == ['racer: 80 % of the budget of a run are spent'] * 2
+        assert hook.titles == ['racer: 80 % of the budget of a run is spent'] * 2
 
 
 def test_a_raised_budget_has_thresholds_of_its_own():
@@ -68,7 +68,7 @@ def test_a_raised_budget_has_thresholds_of_its_own():
                             spent=Money(20.0, 'EUR'), forecast=Money(40.0, 'EUR'))
         alerts = [alert_of(threshold, standing) for threshold in crossed(None, standing)]
         assert [alert.title for alert in alerts] == [
-            'racer: 50 % of the monthly budget are spent',
+            'racer: 50 % of the monthly budget is spent',
             'racer: the monthly budget will not do']
         assert alerts[0].body.startswith(f'20.00 EUR of {amount:.2f} EUR (')
         assert 'At this pace it will be 40.00 EUR.' in alerts[0].body

@@ -24,6 +24,7 @@ from racer_rl.jobs.records import (
 )
 from racer_rl.jobs.resuming import words_to_resume
 from racer_rl.jobs.running import running_job
+from racer_rl.training.plan import StopReason
 from racer_vehicle.errors import ConfigError, UnknownNameError
 
 pytestmark = pytest.mark.usefixtures('racer_home')
@@ -200,6 +201,11 @@ def test_what_cannot_be_resumed(racer_home):
     running.write_end(State.DONE, 'every evaluation lap was clean')
     with pytest.raises(JobError, match=r'job m-1 is done: .* racer train --name m --resume'):
         words_to_resume(running, running.record)
+    spent = begun('n')
+    spent.write_end(State.STOPPED, StopReason.COST.value)
+    with pytest.raises(JobError, match='job n-1 was stopped by its --max-cost; give it more: '):
+        words_to_resume(spent, spent.record)
+    assert words_to_resume(spent, spent.record, '2') is None, 'there is no model yet'
     crashed = begun(process=replace(OWN, start_ticks=1))
     assert words_to_resume(crashed, crashed.record) is None, 'there is no model yet'
     begun(resumes=crashed.id)
