@@ -17,6 +17,11 @@ from racer_vehicle.errors import ConfigError
 BUDGET_EVERY_S: Final = 1.0
 """Between two looks at hard budgets, which are files."""
 
+CLOSING_S: Final = 2.0
+CLOSING_SHARE: Final = 0.1
+"""What the end of a run takes (the last checkpoint, its traces, a picture), but no more than this
+share of the limit: so much before it is reached, the run stops."""
+
 _AMOUNT: Final = re.compile(r'\s*([\d.,]+)\s*([A-Za-z]{3})?\s*')
 
 
@@ -49,6 +54,7 @@ class Purse:
         """
         self.limit, self.earlier = limit, earlier
         self._budget_at_s, self._allowed = -math.inf, True
+        self._asked_s = time.monotonic()
 
     @classmethod
     def of(cls, model_id: str, limit: Money | None) -> Purse:
@@ -81,9 +87,19 @@ class Purse:
         return Money(max(self.limit.amount - earlier, 0.0), self.limit.currency)
 
     def is_empty(self, account: Account) -> bool:
-        """Whether the run has reached its limit."""
-        left = self.left
-        return left is not None and account.spent.money.amount >= left.amount
+        """Whether the run has to stop now in order to have reached its limit at its end.
+
+        To be asked before every round: half of such a round is taken to be over the limit, or
+        below it.
+        """
+        left, now_s = self.left, time.monotonic()
+        round_s, self._asked_s = now_s - self._asked_s, now_s
+        if left is None:
+            return False
+        spent = account.spent
+        per_s = spent.money.amount / max(spent.wall_s, 1e-3)
+        closing = min(CLOSING_S * per_s, CLOSING_SHARE * left.amount)
+        return spent.money.amount + closing + round_s / 2.0 * per_s >= left.amount
 
     def is_forbidden(self, account: Account) -> bool:
         """Whether a hard budget has nothing left; looks at most once a second.
