@@ -36,8 +36,8 @@ def words_to_resume(job: JobFolder, record: JobRecord, max_cost: str | None = No
         raise JobError(f'job {job.id} is done: its limits are reached; train on with others: '
                        f'{more}')
     if why == StopReason.COST.value and max_cost is None:
-        raise JobError(f'job {job.id} was stopped by its --max-cost; give it more: racer jobs resume '
-                       f'{job.id} --max-cost AMOUNT')
+        raise JobError(f'job {job.id} was stopped by its --max-cost; give it more: racer jobs '
+                       f'resume {job.id} --max-cost AMOUNT')
     for other in all_jobs():
         if _resumes(other, job):
             raise JobError(f'job {job.id} went on as {other.id}; resume that: racer jobs resume '
