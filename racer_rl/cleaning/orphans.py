@@ -89,7 +89,7 @@ def _orphan(number: int) -> Orphan | None:
     """A process, if it is one of ours and its owner has ended."""
     began = start_ticks(number)
     try:
-        words = (Path(f'/proc/{number}/environ').read_bytes().split(b'\0'))
+        words = Path(f'/proc/{number}/environ').read_bytes().split(b'\0')
         command = Path(f'/proc/{number}/cmdline').read_bytes().decode(errors='replace')
     except OSError:  # it has ended, or is somebody else's
         return None
@@ -98,8 +98,9 @@ def _orphan(number: int) -> Orphan | None:
                   if word.startswith(start)), '')
     if began is None or not _has_ended(owner):
         return None
+    program, *arguments = command.split('\0')
     return Orphan(process_id=number, began=began, owner=owner,
-                  command=' '.join(command.split('\0'))[:80].strip())
+                  command=' '.join((Path(program).name, *arguments))[:80].strip())
 
 
 def _has_ended(owner: str) -> bool:
