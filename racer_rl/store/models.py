@@ -107,10 +107,10 @@ class ModelFolder:
         if not path.is_file():
             there = [name for name in (*CHECKPOINTS, *map(str, self.earlier))
                      if self.checkpoint(name).is_file()]
-            raise ModelMismatchError(
-                f'model {self.name!r} has no {which} checkpoint yet; there is: '
-                f'{", ".join(there) or "none"}; train it: racer train --name {self.name} '
-                '--resume.')
+            remedy = (f'go on from another: racer clone {self.name} NEW --checkpoint {there[0]}'
+                      if there else f'train it: racer train --name {self.name} --resume')
+            raise ModelMismatchError(f'model {self.name!r} has no {which} checkpoint yet; there '
+                                     f'is: {", ".join(there) or "none"}; {remedy}.')
         return path
 
     @property

@@ -115,7 +115,7 @@ class Training:
         if resume:
             best = folder.checkpoint('best')
             best_kept = load_checkpoint(best)[1] if best.is_file() else None
-            self.model, kept = load_checkpoint(folder.checkpoint('last'), self.env)
+            self.model, kept = load_checkpoint(folder.require_checkpoint('last'), self.env)
             batch.simulator.random.bit_generator.state = kept['simulator']
             batch.simulator.episodes = self.meter.episodes = kept['episodes']
             self._curriculum.limit_mps = kept.get('speed_limit_mps', float('inf'))
