@@ -192,11 +192,13 @@ class JobFolder:
             record: Its own.
         """
         # In this order: between the two looks, it may end and write that down.
-        is_alive = record.process.is_alive
-        if end := self.end:
-            return end
-        if is_alive:
+        is_alive, end = record.process.is_alive, self.end
+        # A job in the background still prints what came of it; one with a terminal may have been
+        # a part only of what its process does.
+        if is_alive and (record.detached or end is None):
             return State.RUNNING, ''
+        if end is not None:
+            return end
         if record.process.boot != boot_id():
             return State.REBOOTED, 'the machine was started again meanwhile'
         return State.CRASHED, 'its process is gone and left no word'

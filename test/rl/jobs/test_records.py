@@ -90,9 +90,13 @@ def test_states_follow_from_processes(stranger):
     assert state_of(begun(process=replace(OWN, pid=stranger))) is State.CRASHED
     assert state_of(begun(process=replace(OWN, start_ticks=OWN.start_ticks - 1))) is State.CRASHED
     assert state_of(begun(process=replace(OWN, boot='another'))) is State.REBOOTED
-    job = begun()
-    job.write_end(State.DONE, 'the step limit was reached')
-    assert job.state(job.record) == (State.DONE, 'the step limit was reached')
+    end = State.DONE, 'the step limit was reached'
+    for detached, process, expected in (
+            (True, replace(OWN, start_ticks=1), end), (False, OWN, end),
+            (True, OWN, (State.RUNNING, ''))):
+        job = begun(process=process, detached=detached)
+        job.write_end(*end)
+        assert job.state(job.record) == expected, 'it prints its result before it is gone'
     assert boot_id()
 
 
@@ -161,7 +165,7 @@ def test_how_a_job_broke_off_is_written_down(error, end):
 
 
 def test_progress_is_written_once_a_second_and_at_the_end():
-    with running_job(None, record_of()) as job:
+    with running_job(None, record_of(detached=False)) as job:
         [folder] = all_jobs()
         job.note(JobProgress(steps=1))
         assert folder.progress.steps == 1
@@ -195,13 +199,13 @@ def test_what_is_left_of_the_time(racer_home):
 
 
 def test_what_cannot_be_resumed(racer_home):
-    running = begun()
+    running = begun(detached=False)
     with pytest.raises(JobError, match='job m-1 runs; stop it first: racer jobs stop m-1'):
         words_to_resume(running, running.record)
     running.write_end(State.DONE, 'every evaluation lap was clean')
     with pytest.raises(JobError, match=r'job m-1 is done: .* racer train --name m --resume'):
         words_to_resume(running, running.record)
-    spent = begun('n')
+    spent = begun('n', detached=False)
     spent.write_end(State.STOPPED, StopReason.COST.value)
     with pytest.raises(JobError, match='job n-1 was stopped by its --max-cost; give it more: '):
         words_to_resume(spent, spent.record)
