@@ -186,7 +186,7 @@ def _a_minute(known: Evidence, better: Sequence[Gain]) -> str:
     words = []
     for gain in better:
         if took_s := known.seconds_of(gain.steps):
-            points = 100.0 * gain.size * 60.0 / took_s
+            points = 100.0 * min(gain.size * 60.0 / took_s, gain.room)
             words.append(f'{points:.1f} % of the lap time' if gain.what == 'pace'
                          else f'{points:.0f} points of {gain.what}')
     price = known.price_of(60.0)
@@ -206,7 +206,7 @@ def clone_lower(known: Evidence) -> Advice | None:
     if not jumps and not overtrained:
         return None
     rate, seconds = known.learning_rate / (4 if jumps else 2), _half_again(known)
-    evidence = [f'the newest evaluations had between {least:.0%} and {most:.0%} clean laps'
+    evidence = [f'the newest evaluations fell from {most:.0%} to {least:.0%} clean laps'
                 if jumps else f'its best ({known.best_steps:,} steps) was before it went astray',
                 f'learning rate so far {known.learning_rate:g}']
     return Advice(

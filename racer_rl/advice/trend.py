@@ -16,6 +16,9 @@ FEWEST: Final = 6
 LEAST: Final = {'clean laps': 0.05, 'driving elsewhere': 0.03, 'pace': 0.01}
 """Gains (shares of laps, of a lap time) below which nothing has got better."""
 
+FULL: Final = 0.98
+"""Share of the newest evaluations from which there is nothing left to gain."""
+
 _SIGMAS: Final = 1.0
 """And so many standard errors of the two means."""
 
@@ -35,6 +38,11 @@ class Gain:
     before: float
     now: float
     steps: int
+
+    @property
+    def room(self) -> float:
+        """Share that is left to gain, at most."""
+        return 1.0 - self.now if self.what != 'pace' else 1.0
 
     @property
     def size(self) -> float:
@@ -66,15 +74,22 @@ def gains(history: History) -> tuple[Gain, ...]:
 
 
 def unsteadiness(history: History) -> tuple[float, float] | None:
-    """Fewest and most clean laps of the newest evaluations, as shares; None of too few."""
+    """Clean laps after and before the deepest fall of the newest evaluations, as shares.
+
+    Returns:
+        Equal shares where none fell; None of too few evaluations.
+    """
     if len(history.rows) < FEWEST:
         return None
     shares = [row.clean_share for row in history.rows[-max(FEWEST, len(history.rows) // 3):]]
-    return min(shares), max(shares)
+    falls = [(min(shares[index:]), share) for index, share in enumerate(shares)]
+    return max(falls, key=lambda fall: fall[1] - fall[0])
 
 
 def _gain(what: str, rows: Sequence[tuple[int, float]]) -> Gain | None:
     part = max(len(rows) // 3, FEWEST // 2)
+    if what != 'pace' and np.mean([value for _, value in rows[-FEWEST // 2:]]) >= FULL:
+        return None
     (before_at, before), (now_at, now) = (
         np.array(rows[-2 * part:-part]).T, np.array(rows[-part:]).T)
     gain = Gain(what, float(before.mean()), float(now.mean()),

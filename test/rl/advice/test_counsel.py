@@ -80,8 +80,8 @@ def test_what_gets_better_is_to_go_on_with_its_gain_and_price():
     assert first.action is Action.TRAIN_ON
     assert first.command == 'racer train --name m --resume --time 50s'
     assert first.cost == '50 s, 0.500 EUR'
-    # From 7 to 60 % in 30,000 steps, 30 s: 107 points a minute.
-    assert first.gain == ('107 points of clean laps a minute, if it goes on so, for 0.600 EUR a '
+    # From 7 to 60 % in 30,000 steps, 30 s: 107 points a minute, of which 40 are left.
+    assert first.gain == ('40 points of clean laps a minute, if it goes on so, for 0.600 EUR a '
                           'minute')
 
 
@@ -125,7 +125,7 @@ def test_good_but_unsteady_wants_smaller_steps():
     clone = next(each for each in counsel(known(best=GOOD, best_steps=10_000, history=jumpy))
                  if each.action is Action.CLONE)
     assert '--learning-rate 0.0005' in clone.command
-    assert 'between 30% and 100% clean laps' in clone.evidence[0]
+    assert 'fell from 100% to 30% clean laps' in clone.evidence[0]
 
 
 @pytest.mark.parametrize(('more', 'is_bad'), [
@@ -205,3 +205,11 @@ def test_gains_are_gains(shares):
             enumerate(shares)])):
         assert gain.size > 0.0 and gain.steps > 0
         assert (gain.now < gain.before) is (gain.what == 'pace')
+
+
+def test_what_is_all_clean_already_gets_no_better():
+    """Rising to all laps is neither a promise of more, nor unsteady."""
+    risen = history([0.0, 0.0, 0.0, 0.2, 0.6, 0.9, 1.0, 1.0, 1.0])
+    assert not [gain for gain in gains(risen) if gain.what == 'clean laps']
+    least, most = unsteadiness(risen)
+    assert least == most
