@@ -148,7 +148,7 @@ def _read_private(path: Path) -> str:
                     f'{path} has mode {mode:04o}, and it holds passwords; allowed: 0600, so that '
                     f'only you can read it: chmod 600 {path}')
             return stream.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ''
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else 'it is not UTF-8'

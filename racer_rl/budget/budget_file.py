@@ -77,7 +77,7 @@ def read_budgets() -> tuple[Budget, ...]:
     path = budgets_path()
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
         raise ConfigError(f'cannot read {path} ({error.strerror}); make it readable.') from None

@@ -137,6 +137,10 @@ class Sums:
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
 
 
+_NOWHERE: Final = Path(':memory:')
+"""SQLite's name for what is no file."""
+
+
 def ledger_path() -> Path:
     """Where the ledger is."""
     return racer_home() / 'ledger.db'
@@ -332,12 +336,13 @@ class Ledger:
 
 @contextlib.contextmanager
 def open_ledger(path: Path | None = None, *, patience_s: float = 5.0) -> Iterator[Ledger]:
-    """The ledger while the block runs; see `Ledger`.
+    """The ledger to read while the block runs; see `Ledger`. One that is not there yet is empty.
 
     Raises:
         LedgerError: It cannot be opened.
     """
-    ledger = Ledger(path, patience_s=patience_s)
+    place = path or ledger_path()
+    ledger = Ledger(place if place.exists() else _NOWHERE, patience_s=patience_s)
     try:
         yield ledger
     finally:

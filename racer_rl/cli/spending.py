@@ -36,7 +36,7 @@ class Spending:
     purse: Purse
 
     def brake(self) -> StopReason | None:
-        """Why money stops the run now, if it does."""
+        """Why money stops the run now, if it does; to be asked before every round."""
         if self.purse.is_empty(self.account):
             return StopReason.COST
         return StopReason.BUDGET if self.purse.is_forbidden(self.account) else None
@@ -61,8 +61,9 @@ def spending(kind: Kind, model: str, model_id: str = '', *, purse: Purse | None 
         yield Spending(own, purse or Purse(None, None))
 
 
-def afford(folder: ModelFolder, model_id: str, limits: Limits, max_cost: str | None) -> Purse:
-    """Before training: say what it will cost, and refuse what cannot be paid.
+def afford(folder: ModelFolder, model_id: str, limits: Limits, max_cost: str | None,
+           ) -> tuple[Purse, str]:
+    """Before training: what it will cost; refuses what cannot be paid.
 
     Args:
         folder: Of the model, which may be new.
@@ -70,13 +71,15 @@ def afford(folder: ModelFolder, model_id: str, limits: Limits, max_cost: str | N
         limits: Of the run.
         max_cost: As it was typed.
 
+    Returns:
+        What the run may spend, and a line about it to say once the run begins.
+
     Raises:
         BudgetError: A hard budget has too little for it.
         ConfigError: The cost is no amount, or the price table cannot be used.
     """
     purse = Purse.of(model_id, None if max_cost is None else parse_cost(max_cost))
     estimate = _estimate(folder, limits)
-    typer.echo(estimate_line(estimate) + _before(purse), err=True)
     needs = None if estimate is None else estimate.money
     left = purse.left
     if left is not None and left.amount == 0.0:
@@ -85,7 +88,7 @@ def afford(folder: ModelFolder, model_id: str, limits: Limits, max_cost: str | N
     if left is not None and (needs is None or left.amount < needs.amount):
         needs = left
     check_before(needs)
-    return purse
+    return purse, estimate_line(estimate) + _before(purse)
 
 
 def _estimate(folder: ModelFolder, limits: Limits) -> Estimate | None:

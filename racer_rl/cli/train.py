@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from racer_rl.traces.sampling import Sampling
 from racer_vehicle.errors import ConfigError
 
 if TYPE_CHECKING:
+    from racer_rl.cli.spending import Spending
     from racer_rl.store.models import ModelFolder
     from racer_rl.training.plan import Limits, StopReason, TrainingPlan
     from racer_rl.training.standing import Standing
@@ -227,21 +229,31 @@ def _run(context: typer.Context, folder: ModelFolder, plan: TrainingPlan, *, res
     from racer_rl.training.train import train
 
     model_id = folder.run.get('id', folder.name) if folder.exists else new_id()
-    purse = afford(folder, model_id, plan.limits, context.params['max_cost'])
+    purse, line = afford(folder, model_id, plan.limits, context.params['max_cost'])
     plan = replace(plan, model_id=model_id)
-    with (spending('train', folder.name, model_id, purse=purse) as money,
+    with (contextlib.ExitStack() as begun,
           training_job(context, folder.name, plan) as job,
           show_training(folder.name, plan.limits) as shown):
+        opened: list[Spending] = []
+
+        def brake() -> StopReason | None:
+            if not opened:  # all is built: what cannot be used was refused before
+                shown.say(line)
+                opened.append(begun.enter_context(
+                    spending('train', folder.name, model_id, purse=purse)))
+            return opened[0].brake()
+
         def watch(standing: Standing) -> None:
-            money.account.note(standing.session_steps, standing.completion)
+            opened[0].account.note(standing.session_steps, standing.completion)
             shown(standing)
 
-        reason, standing = train(folder, plan, job.watching(watch), resume=resume,
-                                 brake=money.brake)
+        reason, standing = train(folder, plan, job.watching(watch), resume=resume, brake=brake)
         job.ended(reason, standing)
-        money.account.note(standing.session_steps, standing.completion)
-        money.account.finish(reason.value)
-    spent = money.account.spent
+        brake()
+        account = opened[0].account
+        account.note(standing.session_steps, standing.completion)
+        account.finish(reason.value)
+    spent = account.spent
     # Not the standing's: a resumed session may not have bettered it.
     best = folder.progress.get('best')
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from rich.console import Console
 from rich.live import Live
@@ -21,8 +21,16 @@ PLAIN_INTERVAL_S: Final = 5.0
 """Between two lines where the output is not a terminal."""
 
 
+class TrainingView(Watcher, Protocol):
+    """Shows a run, and lines that people have to read beside it."""
+
+    def say(self, line: str) -> None:
+        """Print a line that stays."""
+        ...
+
+
 @contextmanager
-def show_training(name: str, limits: Limits) -> Iterator[Watcher]:
+def show_training(name: str, limits: Limits) -> Iterator[TrainingView]:
     """Show a run on stderr, so that stdout stays free for its result.
 
     Args:
@@ -38,7 +46,20 @@ def show_training(name: str, limits: Limits) -> Iterator[Watcher]:
         return
     first = Text.assemble((name, 'bold'), '  setting off; the first run compiles for some seconds')
     with Live(first, console=console, refresh_per_second=8, transient=True) as live:
-        yield lambda standing: live.update(_panel(name, standing, limits))
+        yield _LivePanel(live, name, limits)
+
+
+class _LivePanel:
+    """A panel that is drawn anew, below the lines that stay."""
+
+    def __init__(self, live: Live, name: str, limits: Limits) -> None:
+        self._live, self._name, self._limits = live, name, limits
+
+    def __call__(self, standing: Standing) -> None:
+        self._live.update(_panel(self._name, standing, self._limits))
+
+    def say(self, line: str) -> None:
+        self._live.console.print(line, highlight=False, soft_wrap=True)
 
 
 class _PlainLines:
@@ -48,15 +69,18 @@ class _PlainLines:
         self._console, self._limits, self._next_s = console, limits, time.monotonic()
         self._warned: str | None = None
 
+    def say(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
+
     def __call__(self, standing: Standing) -> None:
         if standing.warning and standing.warning != self._warned:
             self._warned = standing.warning
-            self._console.print(f'warning: {standing.warning}', highlight=False, soft_wrap=True)
+            self.say(f'warning: {standing.warning}')
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + PLAIN_INTERVAL_S
         cells = [f'{label} {value}' for label, value in _rows(standing, self._limits)]
-        self._console.print('  '.join(cells), highlight=False, soft_wrap=True)
+        self.say('  '.join(cells))
 
 
 def time_left_s(standing: Standing, limits: Limits) -> float | None:

@@ -201,7 +201,7 @@ def test_a_reward_that_fails_while_training(racer_home, tmp_path, capsys):
                       "        return params['sped']\n    return 1.0\n")
     assert run([*BEGIN, '--reward', str(reward), '--steps', '2000']) == 2
     out, err = capsys.readouterr()
-    assert out == '' and err.count('\n') == 1
+    assert out == '' and err.count('\n') == 2, 'what it would cost, and why it ended'
     assert f"error: {reward}:3: `return params['sped']` raised KeyError: 'sped' at steps=10" in err
     assert "Did you mean params['speed']?" in err
     assert not (racer_home / 'models' / 'm').exists(), 'it never learnt: its name is free again'

@@ -14,7 +14,7 @@ from racer_vehicle.errors import UnknownNameError
 NOTHING_SAID = {
     'tracks': None, 'direction': None, 'reward': 'progress', 'compat': False, 'algorithm': 'ppo',
     'network': None, 'metadata': None, 'hyperparameters': None, 'max_speed': None,
-    'randomization': None, 'seed': 0, 'method': 'auto',
+    'learning_rate': None, 'randomization': None, 'seed': 0, 'method': 'auto',
 }
 
 
