@@ -74,7 +74,8 @@ def evaluate_model(
     """
     folder = open_model(model)
     refuse_if_spent()
-    with (present(folder.path), spending('evaluate', folder.name, folder.run.get('id', ''))):
+    with (present(folder.path),
+          spending('evaluate', folder.name, folder.run.get('id', '')) as money):
         if suite == 'robust':
             show_suite(folder, checkpoint, seed, as_json=as_json)
             return
@@ -85,6 +86,7 @@ def evaluate_model(
         kept = EvaluationTrace(setup.actions) if trace else None
         shown = _drive(folder.policy(checkpoint), setup, plan, video=video, plot=plot,
                        bound=bound, trace=kept)
+        money.account.note(shown.evaluation.car_steps, shown.evaluation.completion)
         record = {'model': folder.name, 'checkpoint': checkpoint, **shown.as_dict()}
         _keep(folder, kept, record, {
             'tracks': setup.tracks, 'direction': setup.direction, 'randomization': randomization})
