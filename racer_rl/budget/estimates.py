@@ -57,7 +57,7 @@ def estimate_of(*, time_s: float | None, steps: int | None, kind: str = 'train',
         LedgerError: The ledger cannot be read.
     """
     rate = rate_of_this_machine()
-    with open_ledger() as ledger:
+    with open_ledger(make=False) as ledger:
         all_rows = ledger.runs(kind=kind, at_most=LOOKED_AT)
         own = [*_telling(ledger.runs(kind=kind, model=model, at_most=LOOKED_AT), rate)] \
             if model else []

@@ -335,14 +335,20 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def open_ledger(path: Path | None = None, *, patience_s: float = 5.0) -> Iterator[Ledger]:
-    """The ledger to read while the block runs; see `Ledger`. One that is not there yet is empty.
+def open_ledger(path: Path | None = None, *, patience_s: float = 5.0, make: bool = True,
+                ) -> Iterator[Ledger]:
+    """The ledger while the block runs; see `Ledger`.
+
+    Args:
+        path: Instead of the person's own.
+        patience_s: How long to wait for others who write.
+        make: Whether to make one that is not there yet; otherwise an empty one is read instead.
 
     Raises:
         LedgerError: It cannot be opened.
     """
     place = path or ledger_path()
-    ledger = Ledger(place if place.exists() else _NOWHERE, patience_s=patience_s)
+    ledger = Ledger(place if make or place.exists() else _NOWHERE, patience_s=patience_s)
     try:
         yield ledger
     finally:

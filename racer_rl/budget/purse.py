@@ -68,7 +68,7 @@ class Purse:
             LedgerError: There is a limit, and the ledger cannot tell what is spent already.
         """
         try:
-            with open_ledger() as ledger:
+            with open_ledger(make=False) as ledger:
                 rows = ledger.runs(model=model_id, kind='train')
         except LedgerError:
             if limit is not None:
