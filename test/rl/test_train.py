@@ -173,7 +173,7 @@ def test_a_kill_between_best_and_last_does_not_lose_the_best(folder, monkeypatch
 
 def test_nothing_is_a_model_before_it_can_be_resumed(folder, monkeypatch):
     """As if killed at the first write that follows the first checkpoint."""
-    def killed(*_):
+    def killed(*_, **__):
         raise KeyboardInterrupt
     monkeypatch.setattr(ModelFolder, 'create', killed)
     with pytest.raises(KeyboardInterrupt):
