@@ -8,7 +8,6 @@ import importlib.metadata
 import io
 import json
 import os
-import secrets
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +26,7 @@ from racer_rl.store.archive import (
     SealedStream,
     safe_path,
 )
-from racer_rl.store.locks import HIDDEN_PREFIXES, alone_with, at_rest, present
+from racer_rl.store.locks import aside, at_rest, present
 from racer_rl.store.models import TRACK_FOLDER, ModelFolder
 from racer_sim.track_library import track_file
 from racer_vehicle.errors import ConfigError
@@ -91,17 +90,12 @@ def _snapshot(folder: ModelFolder, *, traces: bool) -> Iterator[dict[str, _Held]
     Files that are replaced keep their content under a second name of ours; files that are appended
     to are read as far as they were. Folders whose disk knows no second names are copied.
     """
-    hidden = folder.path.parent / f'{HIDDEN_PREFIXES[0]}{secrets.token_hex(8)}'
-    hidden.mkdir()
-    try:
-        with alone_with(hidden):  # or whoever tidies the store up would take it for left behind
-            with at_rest(folder.path):
-                sizes = _linked(folder.path, hidden, traces=traces)
-            files = {path: _Held(size, lambda path=path: (hidden / path).open('rb'))  # type: ignore[misc]
-                     for path, size in sizes.items()}
-            yield {**files, **_with_tracks(ModelFolder(hidden))}
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+    with aside(folder.path.parent) as hidden:
+        with at_rest(folder.path):
+            sizes = _linked(folder.path, hidden, traces=traces)
+        files = {path: _Held(size, lambda path=path: (hidden / path).open('rb'))  # type: ignore[misc]
+                 for path, size in sizes.items()}
+        yield {**files, **_with_tracks(ModelFolder(hidden))}
 
 
 def _linked(folder: Path, into: Path, *, traces: bool) -> dict[str, int]:

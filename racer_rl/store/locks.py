@@ -139,16 +139,34 @@ def staged(path: Path) -> Iterator[Path]:
     if (path / 'run.json').exists():
         raise _taken(path)
     sweep(path.parent)
-    hidden = _hidden(path.parent, '.new-')
-    hidden.mkdir(parents=True)
-    with alone_with(hidden):
+    with aside(path.parent) as hidden:
+        yield hidden
+        (hidden / WRITER).touch()
+        _appear(hidden, path)
+
+
+@contextlib.contextmanager
+def aside(models: Path) -> Iterator[Path]:
+    """A hidden folder beside the models, held until it is removed at the end.
+
+    Args:
+        models: Folder of all models; made if missing.
+
+    Yields:
+        The empty folder; renamed to something else, it stays.
+    """
+    with contextlib.ExitStack() as hold:
+        while True:
+            hidden = _hidden(models, '.new-')
+            hidden.mkdir(parents=True)
+            # Before it is held, somebody who tidies up may take it for left behind.
+            with contextlib.suppress(BusyError):
+                hold.enter_context(alone_with(hidden))
+                break
         try:
             yield hidden
-            (hidden / WRITER).touch()
-            _appear(hidden, path)
-        except BaseException:
+        finally:
             shutil.rmtree(hidden, ignore_errors=True)
-            raise
 
 
 def move(path: Path, to: Path) -> None:
