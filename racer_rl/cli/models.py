@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from rich.table import Table
 from racer_rl.cli.durations import format_duration
 from racer_rl.cli.models_files import files_app
 from racer_rl.cli.models_progress import readable_size
-from racer_vehicle.errors import ConfigError
+from racer_vehicle.errors import ConfigError, RacerError
 
 if TYPE_CHECKING:
     from racer_rl.store.summary import ModelSummary
@@ -165,7 +166,10 @@ def _ancestors(name: str) -> list[str]:
     """Where a model comes from, step by step, as far as the ancestors are still there."""
     from racer_rl.store.models import model_names, open_model
 
-    ids = {open_model(each).run.get('id', ''): each for each in model_names()}
+    ids = {}
+    for each in model_names():
+        with contextlib.suppress(RacerError):  # damage of another model is not this one's
+            ids[open_model(each).run.get('id', '')] = each
     chain, seen = [], {name}
     lineage = open_model(name).lineage
     while lineage is not None:

@@ -158,3 +158,9 @@ def test_only_the_newest_of_the_earlier_checkpoints_are_kept(racer_home):
     folder.retire_best(keep=0)
     assert folder.earlier == []
     assert folder.checkpoint('best').is_file()
+
+
+def test_damage_of_another_model_is_not_this_ones(racer):
+    make('alpha')
+    (make('broken').path / 'run.json').write_text('{')
+    assert racer('show', 'alpha')[0] == 0
