@@ -57,6 +57,14 @@ def independent(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name != OWNER}
 
 
+def boot_id() -> str:
+    """Names this start of the machine; empty where the system does not tell."""
+    try:
+        return Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()
+    except OSError:
+        return ''
+
+
 def start_ticks(process_id: int) -> int | None:
     """When a process was started, in clock ticks since the machine was.
 

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from racer_rl.benchmarks.machine import peak_memory_mib
 from racer_vehicle.errors import RacerError
 from racer_vehicle.lens import Distortion, Lens, Rectifier
 from racer_vehicle.limiter import DriveLimiter
@@ -181,11 +182,8 @@ def _wide_lens(card: PolicyCard) -> Rectifier:
 
 
 def _memory_mib() -> float:
-    """Most that this process had, by Linux's own account (`VmHWM`); 0 elsewhere."""
-    status = Path('/proc/self/status')
-    lines = status.read_text('ascii').splitlines() if status.is_file() else []
-    peak = next((line for line in lines if line.startswith('VmHWM:')), 'VmHWM: 0 kB')
-    return round(int(peak.split()[1]) / 1024, 1)
+    """Most that this process had; 0 where there is no `/proc`."""
+    return peak_memory_mib(os.getpid()) if Path('/proc/self/status').is_file() else 0.0
 
 
 def main(arguments: list[str]) -> None:

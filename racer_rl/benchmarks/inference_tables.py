@@ -7,6 +7,7 @@ from rich.table import Table
 
 from racer_rl.benchmarks.inference import InferenceFigures, InferenceResult, TimeSpreads
 from racer_rl.benchmarks.node_budget import NodeResult
+from racer_rl.benchmarks.tables import plain_table
 
 
 def print_inference(figures: InferenceFigures, console: Console) -> None:
@@ -52,8 +53,8 @@ def _print_policy(rows: list[InferenceResult], console: Console) -> None:
 def _print_node(rows: list[NodeResult], seconds: float, console: Console) -> None:
     if not rows:
         return
-    table = _table(f'node, {seconds:g} s, ms', 'p50', 'p99', 'longest', 'images', 'unanswered',
-                   'CPU', 'MiB')
+    table = plain_table(f'node, {seconds:g} s, ms', 'p50', 'p99', 'longest', 'images',
+                        'unanswered', 'CPU', 'MiB')
     for row in rows:
         times = row.answered
         shown = ('-',) * 3 if times is None else (
@@ -82,7 +83,7 @@ def _core(share: float) -> str:
 
 
 def _times_table(first: str) -> Table:
-    return _table(first, 'p50', 'p95', 'p99', 'longest', 'mean', 'CPU, mean')
+    return plain_table(first, 'p50', 'p95', 'p99', 'longest', 'mean', 'CPU, mean')
 
 
 def _times(times: TimeSpreads) -> tuple[str, ...]:
@@ -90,11 +91,3 @@ def _times(times: TimeSpreads) -> tuple[str, ...]:
     return (f'{times.p50_ms.median:.2f}', f'{times.p95_ms.median:.2f}',
             f'{p99.median:.2f} ({p99.low:.2f}-{p99.high:.2f})', f'{times.max_ms.median:.1f}',
             f'{times.mean_ms.median:.3f}', f'{times.cpu_mean_ms.median:.3f}')
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for heading in others:
-        table.add_column(heading, justify='right', no_wrap=True)
-    return table

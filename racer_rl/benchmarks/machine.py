@@ -70,3 +70,14 @@ def cpu_model() -> str:
             if line.startswith('model name'):
                 return line.partition(':')[2].strip()
     return platform.processor() or platform.machine()
+
+
+def peak_memory_mib(process: int) -> float:
+    """Most memory that a process held, MiB, by Linux's own account (`VmHWM`).
+
+    Raises:
+        OSError: It has ended, or there is no `/proc`.
+    """
+    lines = Path(f'/proc/{process}/status').read_text('ascii').splitlines()
+    peak = next(line for line in lines if line.startswith('VmHWM:'))
+    return round(int(peak.split()[1]) / 1024, 1)

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from racer_rl.benchmarks.cpu_share import cpu_share
+from racer_rl.benchmarks.machine import peak_memory_mib
 from racer_rl.benchmarks.subjects import Subject
 from racer_rl.benchmarks.views import write_views
 from racer_rl.drive.domain import private_domain
@@ -89,7 +90,7 @@ def measure_node(subject: Subject, share: float, seconds: float, track: str) -> 
         return NodeResult(
             name=subject.name, precision=card.precision, cpu_share=share, images=images,
             unanswered=unanswered, answered=answered,
-            core_percent=round(100.0 * used_s / seconds, 1), memory_mib=_peak_memory_mib(process),
+            core_percent=round(100.0 * used_s / seconds, 1), memory_mib=peak_memory_mib(process),
         )
 
 
@@ -98,9 +99,3 @@ def _cpu_s(process: int) -> float:
     text = Path(f'/proc/{process}/stat').read_text('ascii')
     fields = text.rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
-
-def _peak_memory_mib(process: int) -> float:
-    lines = Path(f'/proc/{process}/status').read_text('ascii').splitlines()
-    peak = next(line for line in lines if line.startswith('VmHWM:'))
-    return round(int(peak.split()[1]) / 1024, 1)

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 
 from racer_rl.benchmarks.cost import Cost, Spread
 from racer_rl.benchmarks.inference import InferenceFigures
@@ -14,6 +13,7 @@ from racer_rl.benchmarks.inference_tables import print_inference
 from racer_rl.benchmarks.machine import Machine
 from racer_rl.benchmarks.ros import RosFigures
 from racer_rl.benchmarks.simulator import SimulatorFigures
+from racer_rl.benchmarks.tables import plain_table
 from racer_rl.benchmarks.training import TrainingFigures
 
 
@@ -118,7 +118,7 @@ def _print_simulator(figures: SimulatorFigures, console: Console) -> None:
         f'({figures.length_m:.2f} m); median of {len(figures.seeds)} seeds (lowest-highest)',
         highlight=False,
     )
-    table = _table('workload', 'cars', 'by CPU time', 'by the clock', 'episodes')
+    table = plain_table('workload', 'cars', 'by CPU time', 'by the clock', 'episodes')
     for row in figures.results:
         table.add_row(
             row.name, str(row.cars), _rate(row.cpu_steps_per_s), _rate(row.wall_steps_per_s),
@@ -147,7 +147,7 @@ def _print_training(figures: TrainingFigures, console: Console) -> None:
         f'thread{"s" * (figures.threads > 1)}',
         highlight=False,
     )
-    table = _table('seed', 'wall s', 'CPU s', 'steps', 'clean laps', 'mean lap s', 'examined',
+    table = plain_table('seed', 'wall s', 'CPU s', 'steps', 'clean laps', 'mean lap s', 'examined',
                    'lap / bound')
     for run in figures.runs:
         lap = '-' if run.mean_lap_s is None else f'{run.mean_lap_s:.2f}'
@@ -176,7 +176,7 @@ def _print_training(figures: TrainingFigures, console: Console) -> None:
 def _print_ros(figures: RosFigures, console: Console) -> None:
     console.print(f'\n[bold]ROS graph[/]  {figures.track}, {figures.seconds:g} s in real time',
                   highlight=False)
-    table = _table('from the image, ms', 'p50', 'p99', 'longest', 'images', 'dropped')
+    table = plain_table('from the image, ms', 'p50', 'p99', 'longest', 'images', 'dropped')
     for mode, timing in (('real time', figures.realtime), ('lock-step', figures.lockstep)):
         for what, times in (('to the policy', timing.decided), ('to the motor', timing.applied)):
             if times is not None:
@@ -189,13 +189,6 @@ def _print_ros(figures: RosFigures, console: Console) -> None:
                   highlight=False)
 
 
-def _table(first: str, *others: str) -> Table:
-    """A plain table of numbers under headings."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for heading in others:
-        table.add_column(heading, justify='right', no_wrap=True)
-    return table
 
 
 def _ratio(value: float | None) -> str:

@@ -24,9 +24,9 @@ from racer_rl.budget.ledger import Ledger, LedgerDamageError, LedgerError, Run
 from racer_rl.budget.money import Spent
 from racer_rl.budget.periods import utc_now, utc_s
 from racer_rl.budget.prices import Rate, rate_of_this_machine
-from racer_rl.budget.processes import Sample, boot_id, sample_family
+from racer_rl.budget.processes import Sample, sample_family
 from racer_rl.budget.usage import Tally
-from racer_vehicle.children import start_ticks
+from racer_vehicle.children import boot_id, start_ticks
 
 Kind = Literal['train', 'evaluate', 'race']
 

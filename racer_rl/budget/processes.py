@@ -7,7 +7,6 @@ import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 _TICKS: Final = os.sysconf('SC_CLK_TCK')
@@ -54,14 +53,6 @@ def sample_family() -> Sample:
     pages = [_pages(each.number) for each in members]
     held = sum(resident - shared for resident, shared in pages) + max(each for _, each in pages)
     return Sample(sum(each.cpu_s for each in members), held * _PAGE)
-
-
-def boot_id() -> str:
-    """Names this start of the machine; empty where the system does not tell."""
-    try:
-        return Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()
-    except OSError:
-        return ''
 
 
 def _others() -> Iterator[_Process]:

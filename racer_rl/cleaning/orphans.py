@@ -8,13 +8,12 @@ nearly all of them with their owner; here is what is done about the rest. Names 
 from __future__ import annotations
 
 import os
-import select
 import signal
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from racer_rl.jobs.processes import Handle
 from racer_vehicle.children import OWNER, start_ticks
 
 PATIENCE_S: Final = (5.0, 5.0)
@@ -68,7 +67,7 @@ def end(orphan: Orphan, patience_s: tuple[float, float] = PATIENCE_S) -> bool:
         Whether it has ended; also if it had before, and its number is somebody else's by now.
     """
     try:
-        handle = os.pidfd_open(orphan.process_id)
+        handle = Handle(os.pidfd_open(orphan.process_id))
     except ProcessLookupError:
         return True
     try:
@@ -76,12 +75,11 @@ def end(orphan: Orphan, patience_s: tuple[float, float] = PATIENCE_S) -> bool:
         if _orphan(orphan.process_id) != orphan:
             return True
         for number, wait_s in zip(_SIGNALS, patience_s, strict=True):
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle, number)
-            if select.select([handle], [], [], wait_s)[0]:
+            handle.send(number)
+            if handle.has_ended_within(wait_s):
                 return True
     finally:
-        os.close(handle)
+        os.close(handle.descriptor)
     return False
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from racer_rl.cleaning.things import FileFact, allocated, fact_of, remove
+from racer_rl.store.locks import is_locked
 
 FOLDER: Final = Path('/dev/shm')
 YOUNG_S: Final = 600.0
@@ -88,13 +89,6 @@ def _is_held(path: Path) -> bool:
     if not path.name.endswith(_LOCKS):
         return False
     try:
-        handle = os.open(path, os.O_RDWR)
+        return is_locked(path, fcntl.LOCK_EX)
     except OSError:
         return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False

@@ -54,8 +54,7 @@ def list_runs(
 
 def state(run: Run) -> str:
     """How a run ended; whether it goes on, as far as that can be known from here."""
-    from racer_rl.budget.processes import boot_id
-    from racer_vehicle.children import start_ticks
+    from racer_vehicle.children import boot_id, start_ticks
 
     if run.ended is not None:
         return run.outcome

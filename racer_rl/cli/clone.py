@@ -48,26 +48,24 @@ def clone(
     rate and other hyperparameters. DST drives as SRC does until it is trained:
     `racer train --name DST --resume`. `racer train --from SRC --name DST` does both.
     """
-    from racer_rl.cli.clone_plan import Changes, clone_plan, warn_of_reward
-    from racer_rl.store.models import model_folder, open_model
+    from racer_rl.cli.clone_plan import Changes, make_clone
+    from racer_rl.store.models import open_model
     from racer_rl.training.clone import Parent
-    from racer_rl.training.clone import clone as clone_model
     from racer_rl.training.plan import Limits
 
-    path = model_folder(name).path
-    parent, plan = clone_plan(
-        name, Parent(folder=open_model(source), checkpoint=checkpoint,
-                     optimizer=not fresh_optimizer),
-        Changes(tracks=track, direction=direction, reward=reward, hyperparameters=hyperparameters,
-                learning_rate=learning_rate, randomization=randomization, seed=seed,
-                network=network, metadata=metadata, algorithm=algorithm, max_speed=max_speed),
-        Limits())
+    parent = Parent(folder=open_model(source), checkpoint=checkpoint,
+                    optimizer=not fresh_optimizer)
     with Console(stderr=True).status(f'cloning {source}'):
-        folder = clone_model(parent, path, plan)
-    warn_of_reward(parent.folder, plan)
+        folder = make_clone(
+            name, parent,
+            Changes(tracks=track, direction=direction, reward=reward,
+                    hyperparameters=hyperparameters, learning_rate=learning_rate,
+                    randomization=randomization, seed=seed, network=network, metadata=metadata,
+                    algorithm=algorithm, max_speed=max_speed),
+            Limits())
     lineage = folder.lineage
     if as_json:
-        typer.echo(json.dumps({'model': name, 'folder': str(path),
+        typer.echo(json.dumps({'model': name, 'folder': str(folder.path),
                                'lineage': None if lineage is None else lineage.as_dict()}))
         return
     typer.echo(f'{name}: {lineage}; {_taken_over(parent)}')

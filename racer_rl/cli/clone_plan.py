@@ -18,8 +18,8 @@ from racer_rl.cli.train_plan import (
 )
 from racer_rl.envs.build import RaceSetup
 from racer_rl.reward.library import find_reward
-from racer_rl.store.models import ModelFolder
-from racer_rl.training.clone import Parent
+from racer_rl.store.models import ModelFolder, model_folder
+from racer_rl.training.clone import Parent, clone
 from racer_rl.training.hyperparameters import (
     Hyperparameters,
     PPOHyperparameters,
@@ -108,6 +108,23 @@ def clone_plan(name: str, parent: Parent, changes: Changes, limits: Limits,
                         evaluation=evaluation_of(setup),
                         held_out=held_out_of(limits, watched=True))
     return replace(parent, std=std), plan
+
+
+def make_clone(name: str, parent: Parent, changes: Changes, limits: Limits) -> ModelFolder:
+    """Begin the clone, and say if another reward is to pay it than its parent knew.
+
+    Args:
+        name: Of the clone.
+        parent: As asked for.
+        changes: Of what the parent was trained for.
+        limits: When its training is to stop.
+
+    Raises:
+        RacerError: A change cannot be made, the name is taken, or the parent is not there.
+    """
+    parent, plan = clone_plan(name, parent, changes, limits)
+    warn_of_reward(parent.folder, plan)
+    return clone(parent, model_folder(name).path, plan)
 
 
 def warn_of_reward(parent: ModelFolder, plan: TrainingPlan) -> None:

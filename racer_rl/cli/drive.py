@@ -59,7 +59,8 @@ def drive_model(
     that nobody else is in.
     """
     require_ros()
-    from racer_rl.cli.spending import refuse_if_spent, spending
+    from racer_rl.budget.budgets import check_before
+    from racer_rl.cli.spending import spending
     from racer_rl.drive.bag import Bag
     from racer_rl.drive.graph import DrivePlan
     from racer_rl.evaluation.comparison import Comparison
@@ -68,7 +69,7 @@ def drive_model(
     from racer_vehicle.policy import PolicyBundle
 
     judged = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
-    refuse_if_spent()
+    check_before(None)  # it takes a minute or so: refused only if nothing is left
     with bundle_file(model, checkpoint) as bundle:
         card = PolicyBundle.read(bundle).card
         plan = DrivePlan(bundle=bundle, track=track or card.track[0], direction=direction,

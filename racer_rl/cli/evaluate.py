@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from racer_rl.budget.budgets import check_before
 from racer_rl.cli.bound_search import MOST_COURSES, find_bounds
-from racer_rl.cli.spending import refuse_if_spent, spending
+from racer_rl.cli.spending import spending
 from racer_rl.cli.suite_view import show_suite
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.comparison import Comparison, mean_ratio
@@ -73,7 +74,7 @@ def evaluate_model(
     --seed matter to it.
     """
     folder = open_model(model)
-    refuse_if_spent()
+    check_before(None)  # it takes a minute or so: refused only if nothing is left
     with (present(folder.path),
           spending('evaluate', folder.name, folder.run.get('id', '')) as money):
         if suite == 'robust':

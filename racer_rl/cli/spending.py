@@ -111,15 +111,6 @@ def _before(purse: Purse) -> str:
     return f'; at most {purse.limit}{spent}'
 
 
-def refuse_if_spent() -> None:
-    """Before a run of a minute or so: refuse it only if a hard budget has nothing left.
-
-    Raises:
-        BudgetError: One has.
-    """
-    check_before(None)
-
-
 def cost_as_dict(spent: Spent, purse: Purse | None = None) -> dict[str, Any]:
     """What a run cost, for `--json`."""
     plain = asdict(spent)

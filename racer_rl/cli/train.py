@@ -185,20 +185,18 @@ def train(
 
 def _clone(context: typer.Context, name: str, source: str, limits: Limits) -> ModelFolder:
     """The new model that `--from` asks for, with what was typed changed."""
-    from racer_rl.cli.clone_plan import Changes, clone_plan, warn_of_reward
-    from racer_rl.store.models import model_folder, open_model
-    from racer_rl.training.clone import Parent, clone
+    from racer_rl.cli.clone_plan import Changes, make_clone
+    from racer_rl.store.models import open_model
+    from racer_rl.training.clone import Parent
 
     def typed(option: str) -> Any:
         return context.params[option] if _is_typed(context, option) else None
 
-    parent, plan = clone_plan(
+    folder = make_clone(
         name, Parent(folder=open_model(source), checkpoint=context.params['checkpoint']),
         Changes(tracks=typed('track'), **{option: typed(option) for option in (
             'direction', 'reward', 'compat', 'hyperparameters', 'learning_rate', 'randomization',
             'seed', 'network', 'metadata', 'algorithm', 'max_speed')}), limits)
-    warn_of_reward(parent.folder, plan)
-    folder = clone(parent, model_folder(name).path, plan)
     typer.echo(f'{name}: {folder.lineage}', err=True)
     return folder
 

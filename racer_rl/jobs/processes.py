@@ -8,18 +8,9 @@ import select
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
-from racer_vehicle.children import start_ticks
-
-
-def boot_id() -> str:
-    """Of this start of the machine; empty where there is no `/proc`."""
-    try:
-        return Path('/proc/sys/kernel/random/boot_id').read_text().strip()
-    except OSError:
-        return ''
+from racer_vehicle.children import boot_id, start_ticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

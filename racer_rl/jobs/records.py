@@ -17,7 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from racer_rl.jobs.processes import ProcessName, boot_id
+from racer_rl.jobs.processes import ProcessName
+from racer_vehicle.children import boot_id
 from racer_vehicle.errors import ConfigError, RacerError, UnknownNameError
 from racer_vehicle.spec import spec_as_dict
 from racer_vehicle.storage import racer_home, write_atomically

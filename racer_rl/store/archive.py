@@ -13,7 +13,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.strict_json import from_object, parse_object, to_json
@@ -148,10 +148,28 @@ def require_seal(stream: BinaryIO) -> None:
     if stream.read(len(SEAL_WORDS)) != SEAL_WORDS:
         raise ConfigError('it does not end as an archive of racer does: it is something else, or '
                           'was cut; get it again.')
-    seal, digest, left = stream.read(), hashlib.sha256(), size - SEAL_BYTES
+    seal = stream.read()
     stream.seek(0)
-    while left > 0 and (chunk := stream.read(min(CHUNK_BYTES, left))):
+    digest, _ = copied(stream, None, size - SEAL_BYTES)
+    if digest.encode() != seal:
+        raise ConfigError('its bytes have changed since it was written; get it again.')
+
+
+def copied(source: IO[bytes], to: IO[bytes] | None, size: int) -> tuple[str, int]:
+    """Copy the next bytes of a stream, piece by piece.
+
+    Args:
+        source: From where it stands.
+        to: Where they go; None: they are only read.
+        size: How many.
+
+    Returns:
+        Their SHA-256, hexadecimal, and how many were missing.
+    """
+    digest, left = hashlib.sha256(), size
+    while left > 0 and (chunk := source.read(min(CHUNK_BYTES, left))):
+        if to is not None:
+            to.write(chunk)
         digest.update(chunk)
         left -= len(chunk)
-    if digest.hexdigest().encode() != seal:
-        raise ConfigError('its bytes have changed since it was written; get it again.')
+    return digest.hexdigest(), left

@@ -6,7 +6,6 @@ Nothing in it is run or unpickled. Checkpoints are bytes here; whoever loads one
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
 import stat
 import struct
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import IO, Final
 
 from racer_rl.store.archive import (
-    CHUNK_BYTES,
     MANIFEST,
     MOST_FILES,
     MOST_MANIFEST_BYTES,
     Manifest,
     Member,
+    copied,
     require_seal,
     safe_path,
 )
@@ -199,16 +198,12 @@ def _unpack(source: Source, into: Path, watch: Watch) -> dict[str, str]:
     """Write all files; their SHA-256."""
     sums, done, total = dict[str, str](), 0, source.size
     for path, (size, read) in source.files.items():
-        digest, left = hashlib.sha256(), size
         (into / path).parent.mkdir(parents=True, exist_ok=True)
         with read() as stream, (into / path).open('xb') as to:
-            while left and (chunk := stream.read(min(CHUNK_BYTES, left))):
-                to.write(chunk)
-                digest.update(chunk)
-                left -= len(chunk)
+            sums[path], left = copied(stream, to, size)
         if left:
             raise ConfigError(f'{path} ends {left} bytes early; get it again.')
-        sums[path], done = digest.hexdigest(), done + size
+        done += size
         watch(done, total)
     return sums
 

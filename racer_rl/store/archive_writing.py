@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
 import io
 import json
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from racer_rl.store.archive import (
-    CHUNK_BYTES,
     FORMAT,
     MANIFEST,
     SEAL_BYTES,
@@ -24,6 +22,7 @@ from racer_rl.store.archive import (
     Manifest,
     Member,
     SealedStream,
+    copied,
     safe_path,
 )
 from racer_rl.store.locks import aside, at_rest, present
@@ -178,12 +177,9 @@ def _add(archive: zipfile.ZipFile, path: str, file: _Held) -> Member:
     entry.external_attr = 0o100644 << 16
     entry.compress_type = (zipfile.ZIP_STORED if path.endswith(_PACKED)
                            else zipfile.ZIP_DEFLATED)
-    entry.file_size, digest, left = file.size, hashlib.sha256(), file.size
+    entry.file_size = file.size
     with file.open() as source, archive.open(entry, 'w') as to:
-        while left and (chunk := source.read(min(CHUNK_BYTES, left))):
-            to.write(chunk)
-            digest.update(chunk)
-            left -= len(chunk)
+        digest, left = copied(source, to, file.size)
     if left:
         raise ConfigError(f'{path} has become shorter while it was read; export again.')
-    return Member(path=path, size=file.size, sha256=digest.hexdigest())
+    return Member(path=path, size=file.size, sha256=digest)

@@ -233,11 +233,24 @@ def users(path: Path) -> list[str]:
 def is_trained(path: Path) -> bool:
     """Whether somebody trains a model at this moment."""
     try:
-        handle = os.open(path / WRITER, os.O_RDWR)
+        return is_locked(path / WRITER, fcntl.LOCK_SH)
     except OSError:
         return False
+
+
+def is_locked(path: Path, kind: int) -> bool:
+    """Whether somebody holds a file so that this kind of lock could not be had now.
+
+    Args:
+        path: The file.
+        kind: `LOCK_SH` or `LOCK_EX` of `fcntl`.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    handle = os.open(path, os.O_RDWR)
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from racer_rl.cleaning.carry_out import carry_out
 from racer_rl.cleaning.plan import Wishes, plan_of
 from racer_rl.cleaning.survey import survey_of
-from racer_rl.jobs.processes import ProcessName, boot_id
+from racer_rl.jobs.processes import ProcessName
 from racer_rl.jobs.records import JobFolder, JobRecord, State
 from racer_rl.store import locks
+from racer_vehicle.children import boot_id
 
 NOW_S = 1_800_000_000.0
 DAY_S = 86_400.0

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from racer_rl.jobs.processes import ProcessName, boot_id
+from racer_rl.jobs.processes import ProcessName
 from racer_rl.jobs.records import (
     JobError,
     JobProgress,
@@ -25,6 +25,7 @@ from racer_rl.jobs.records import (
 from racer_rl.jobs.resuming import words_to_resume
 from racer_rl.jobs.running import running_job
 from racer_rl.training.plan import StopReason
+from racer_vehicle.children import boot_id
 from racer_vehicle.errors import ConfigError, UnknownNameError
 
 pytestmark = pytest.mark.usefixtures('racer_home')
