@@ -143,7 +143,8 @@ class AlertBox:
         """A transaction."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.closing(sqlite3.connect(self._path, timeout=_PATIENCE_S)) as rows:
+            with contextlib.closing(sqlite3.connect(self._path, timeout=_PATIENCE_S,
+                                                    isolation_level='IMMEDIATE')) as rows:
                 if not self._is_made:
                     rows.executescript(_TABLES)
                     self._is_made = True

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import multiprocessing
 import socket
 import threading
 
@@ -114,3 +115,17 @@ def run_of():
             'peak_memory_bytes': 0, 'energy': 'estimated', 'currency': 'EUR', 'price': '',
             'price_date': '2026-11-26', **others})
     return make
+
+
+@pytest.fixture
+def forking():
+    """A context whose processes are like those of other terminals.
+
+    A fork takes along what SQLite remembers of the locks that another thread holds just then, and
+    never gets rid of them: the senders of earlier runs have to end first.
+    """
+    for thread in threading.enumerate():
+        if thread.name == 'racer alerts':
+            thread.join(timeout=60.0)
+            assert not thread.is_alive()
+    return multiprocessing.get_context('fork')

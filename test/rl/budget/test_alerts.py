@@ -1,6 +1,5 @@
 """Alerts to real servers: exactly one each, later if need be, and never at a run's expense."""
 
-import multiprocessing
 import subprocess
 import sys
 import threading
@@ -47,12 +46,11 @@ def test_each_address_gets_each_alert_once(monkeypatch, webhook, mail_server):
         assert sorted(hook.titles) == TITLES == sorted(mail.subjects)
 
 
-def test_several_processes_that_cross_at_once_send_one_alert_each(monkeypatch, webhook):
-    context = multiprocessing.get_context('fork')
+def test_several_processes_that_cross_at_once_send_one_alert_each(monkeypatch, webhook, forking):
     with webhook() as hook:
         monkeypatch.setenv('RACER_ALERTS', hook.address)
-        barrier = context.Barrier(4)
-        runs = [context.Process(target=cross, args=(barrier,)) for _ in range(4)]
+        barrier = forking.Barrier(4)
+        runs = [forking.Process(target=cross, args=(barrier,)) for _ in range(4)]
         for each in runs:
             each.start()
         for each in runs:
