@@ -158,6 +158,10 @@ class RaceControl:
         self.race['travelled_m'][cars] += shift - length_m * np.rint(shift / length_m)
         self.race['last_s_m'][cars] = s_m
 
+    def retire(self, cars: NDArray[np.int64]) -> None:
+        """End the runs of cars (K,) that cannot go on; they are out of everybody's way."""
+        self.race['status'][cars] = Status.PARK
+
     @property
     def frozen(self) -> Bools:
         """Cars that must not move: not in a race, or serving a penalty."""

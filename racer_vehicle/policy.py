@@ -148,15 +148,16 @@ class LoadedPolicy:
 
         Raises:
             ConfigError: An image or scan of another shape, or no scan where the policy needs one.
-            ModelMismatchError: The network's output is not finite.
+            ModelMismatchError: The network fails, or its output is not finite or of another shape.
         """
-        inputs = self.encode(image, scan, fresh)
-        output = self._session.run([OUTPUT], inputs)[0]
+        output = _run(self._session, self.encode(image, scan, fresh))
         card = self.bundle.card
-        if not np.isfinite(output).all():
+        wanted = (1, _outputs(card))
+        if output.shape != wanted or not np.isfinite(output).all():
+            gave = output[0].tolist() if output.shape == wanted else f'shape {output.shape}'
             raise ModelMismatchError(
-                f'policy {card.model!r} ({self.bundle.sha256[:12]}) gave {output[0].tolist()}; '
-                'allowed: finite numbers; use an earlier checkpoint.'
+                f'policy {card.model!r} ({self.bundle.sha256[:12]}) gave {gave}; allowed: finite '
+                f'numbers of shape {wanted}; use an earlier checkpoint.'
             )
         chosen = output.argmax(axis=1) if isinstance(card.action, DiscreteActions) else output
         steering_rad, speed_mps = card.action.decode(chosen)[0].tolist()
@@ -210,22 +211,37 @@ def _try_out(session: onnxruntime.InferenceSession, card: PolicyCard) -> None:
     inputs: dict[str, NDArray[Any]] = {'camera': np.zeros((1, *spec.camera_shape), np.uint8)}
     if spec.lidar_size:
         inputs['lidar'] = np.zeros((1, spec.lidar_size), np.float32)
+    _run(session, inputs)
+
+
+def _run(session: onnxruntime.InferenceSession,
+         inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """The network's output, floats.
+
+    Raises:
+        ModelMismatchError: It fails.
+    """
     try:
-        session.run([OUTPUT], inputs)
+        output: NDArray[Any] = session.run([OUTPUT], inputs)[0]
     except _LOAD_ERRORS as error:
         raise ModelMismatchError(f'{ONNX_MEMBER} does not run ({error}); {REMEDY}.') from None
+    return output
+
+
+def _outputs(card: PolicyCard) -> int:
+    """How many numbers the network gives for a car."""
+    return len(card.action) if isinstance(card.action, DiscreteActions) else 2
 
 
 def _require_interface(session: onnxruntime.InferenceSession, card: PolicyCard) -> None:
-    spec, action = card.observation, card.action
-    outputs = len(action) if isinstance(action, DiscreteActions) else 2
+    spec = card.observation
     wanted: dict[str, tuple[str, tuple[int, ...]]] = {
         'camera': ('tensor(uint8)', spec.camera_shape)}
     if spec.lidar_size:
         wanted['lidar'] = ('tensor(float)', (spec.lidar_size,))
     for side, found, allowed in (
         ('inputs', session.get_inputs(), wanted),
-        ('outputs', session.get_outputs(), {OUTPUT: ('tensor(float)', (outputs,))}),
+        ('outputs', session.get_outputs(), {OUTPUT: ('tensor(float)', (_outputs(card),))}),
     ):
         # The first axis is the cars': any number of them.
         has = {part.name: (part.type, tuple(part.shape[1:])) for part in found}
