@@ -16,12 +16,17 @@ from racer_vehicle.spec import CarSpec, require_range
 
 OBSTACLE_OWNER: Final = -1
 WALL_OWNER: Final = -2
-"""Owners of bodies that are no cars; a wall is no object of the reward dictionary."""
+BOT_OWNER: Final = -3
+"""Owners of bodies that are no cars of the batch; a wall is no object of the reward dictionary."""
 
+BLAME: Final = 0.4
+"""Share of the speed at which two bodies meet that makes its car guilty: it ran into the other.
+Between this and one less it, both did."""
 
 WALL_THICKNESS_M: Final = 0.02
 
 Records = NDArray[np.void]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,3 +149,45 @@ def find_crashes(crashed: NDArray[np.bool_], footprints: Records, world_of: NDAr
             body = bodies[world, k]
             if body.owner != i and _overlap(footprints[i], body):
                 crashed[i] = True
+
+
+@njit(cache=True)
+def _share_of_approach(a: np.record, b: np.record, vx_a: float, vy_a: float, vx_b: float,
+                       vy_b: float) -> float:
+    """How much of the speed at which two bodies approach each other is the first one's, 0 to 1."""
+    dx, dy = b.x_m - a.x_m, b.y_m - a.y_m
+    mine, its = max(vx_a * dx + vy_a * dy, 0.0), max(-vx_b * dx - vy_b * dy, 0.0)
+    return mine / (mine + its) if mine + its > 0.0 else 0.0
+
+
+@njit(cache=True)
+def find_guilty(guilty: NDArray[np.bool_], footprints: Records, velocities: Floats,
+                world_of: NDArray[np.int64], bodies: Records, body_velocities: Floats,
+                body_counts: NDArray[np.int64]) -> None:
+    """Mark the cars that ran into another body of their world.
+
+    Of two moving bodies that overlap, it is the one that approached the other: who hits a car from
+    behind, or turns into one beside it; both if they met halfway. What stands is never to blame.
+
+    Args:
+        guilty: bool (N,), written.
+        footprints: `BODY`, (N,), the cars themselves.
+        velocities: float64 (N, 2), theirs in the map, m/s.
+        world_of: int64 (N,), row of `bodies` each car meets.
+        bodies: `BODY`, (worlds, most bodies).
+        body_velocities: float64 (worlds, most bodies, 2).
+        body_counts: int64 (worlds,).
+    """
+    for i in range(footprints.shape[0]):
+        guilty[i] = False
+        world = world_of[i]
+        for k in range(body_counts[world]):
+            body = bodies[world, k]
+            if body.owner == i or not _overlap(footprints[i], body):
+                continue
+            velocity = body_velocities[world, k]
+            stands = body.owner == OBSTACLE_OWNER or body.owner == WALL_OWNER
+            if stands or _share_of_approach(footprints[i], body, velocities[i, 0],
+                                            velocities[i, 1], velocity[0],
+                                            velocity[1]) >= BLAME:
+                guilty[i] = True

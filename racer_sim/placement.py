@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from racer_sim.courses import CourseGeometry
 from racer_sim.frenet import nearest_on_loop
+from racer_sim.track import Track
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -45,6 +46,42 @@ def _half_widths(left: Floats, right: Floats, segment: int,
     after = segment + 1 if segment + 1 < left.size else 0
     return (left[segment] + fraction * (left[after] - left[segment]),
             right[segment] + fraction * (right[after] - right[segment]))
+
+
+@njit(cache=True)
+def half_width(left: Floats, right: Floats, segment: int, fraction: float, side: float) -> float:
+    """Distance to the border on one side, left if `side` is positive; see `_half_widths`."""
+    to_left, to_right = _half_widths(left, right, segment, fraction)
+    return to_left if side > 0.0 else to_right
+
+
+@njit(cache=True)
+def along_course(line: Floats, arc: Floats,
+                 s_m: float) -> tuple[int, float, float, float, float]:
+    """A place on a closed line, whose direction turns evenly from segment to segment.
+
+    Args:
+        line: float64 (N, 2), metres.
+        arc: float64 (N + 1,), cumulative arc length.
+        s_m: In [0, length].
+
+    Returns:
+        Segment, fraction along it, x and y in metres, direction of travel in radians.
+    """
+    count = line.shape[0]
+    segment = min(np.searchsorted(arc, s_m, side='right') - 1, count - 1)
+    fraction = (s_m - arc[segment]) / (arc[segment + 1] - arc[segment])
+    after = segment + 1 if segment + 1 < count else 0
+    before = segment - 1 if segment > 0 else count - 1
+    x = line[segment, 0] + fraction * (line[after, 0] - line[segment, 0])
+    y = line[segment, 1] + fraction * (line[after, 1] - line[segment, 1])
+    here = _direction(line, segment)
+    # At a vertex it is halfway between the two segments that meet there.
+    if fraction < 0.5:
+        turn = wrap_angle(here - _direction(line, before)) * (fraction - 0.5)
+    else:
+        turn = wrap_angle(_direction(line, after) - here) * (fraction - 0.5)
+    return segment, fraction, x, y, here + turn
 
 
 @njit(cache=True)
@@ -100,6 +137,11 @@ def _bends_ahead(bends: Floats, places: Records, course_of: Indices, ahead_m: Fl
             s = (places[i].s_m + ahead_m[k]) % arc[count]
             segment = min(np.searchsorted(arc, s, side='right') - 1, count - 1)
             bends[i, k] = wrap_angle(_direction(line, segment) - here)
+
+
+def width_at(track: Track, half_m: Floats, s_m: Floats) -> Floats:
+    """Half width at arc lengths (K,), from its values at the track's points."""
+    return np.interp(s_m, track.s_m[:-1], half_m, period=track.length_m)
 
 
 def bends_ahead(places: Records, course_of: Indices, ahead_m: Floats,

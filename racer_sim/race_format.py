@@ -46,6 +46,8 @@ class Obstacles:
         if self.places and len(self.places) != self.count:
             raise ConfigError(f'places name {len(self.places)} obstacles and count is '
                               f'{self.count}; allowed: a place for each, or none.')
+        # Read from a file they are lists.
+        object.__setattr__(self, 'places', tuple((share, lane) for share, lane in self.places))
         for share, lane in self.places:
             if not 0.0 <= share < 1.0 or lane not in (LEFT, RIGHT):
                 raise ConfigError(f'place of an obstacle is {share}, {lane}; allowed: share of '
@@ -80,6 +82,7 @@ class Bots:
         require_range(self, count=(0, 4), slowest_mps=(0.0, self.fastest_mps),
                       fastest_mps=(0.0, 6.0), change_within_m=(0.2, 10.0), min_gap_m=(0.5, 100.0))
         low_s, high_s = self.change_after_s
+        object.__setattr__(self, 'change_after_s', (low_s, high_s))
         if not 0.1 <= low_s <= high_s <= 3600.0:
             raise ConfigError(f'change_after_s is {self.change_after_s}; allowed: 0.1 <= low <= '
                               'high <= 3600.')
@@ -91,8 +94,8 @@ class RaceFormat:
 
     Attributes:
         cars: Learned cars that share it: they see and can hit each other.
-        obstacles: Boxes; only where a car has the track for itself.
-        bots: Scripted cars; likewise.
+        obstacles: Boxes; only with one car and no bots.
+        bots: Scripted cars; only with one car and no obstacles.
     """
 
     cars: int = 1
@@ -101,10 +104,11 @@ class RaceFormat:
 
     def __post_init__(self) -> None:
         require_range(self, cars=(1, 8))
-        if self.cars > 1 and (self.obstacles.count or self.bots.count):
+        company = self.cars > 1, self.obstacles.count > 0, self.bots.count > 0
+        if sum(company) > 1:
             raise ConfigError(f'{self.cars} cars, {self.obstacles.count} obstacles and '
                               f'{self.bots.count} bots share a track; allowed: several cars, or '
-                              'one with obstacles and bots.')
+                              'one with either obstacles or bots.')
 
     @property
     def type(self) -> RaceType:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, require_range
 
 Bools = NDArray[np.bool_]
@@ -50,11 +51,15 @@ RACE: Final = np.dtype([
     ('status', 'i8'), ('steps', 'i8'), ('time_s', 'f8'), ('travelled_m', 'f8'), ('laps', 'i8'),
     ('lap_start_s', 'f8'), ('last_s_m', 'f8'), ('moved_m', 'f8'), ('backward', '?'),
     ('still_steps', 'i8'), ('backward_steps', 'i8'), ('penalty_left_s', 'f8'), ('incidents', 'i8'),
-    ('cause', 'i8'), ('clean', '?'),
+    ('cause', 'i8'), ('clean', '?'), ('crashes_here', 'i8'), ('crashed_at_m', 'f8'),
 ])
 """One car's race: distance along the course since the start (unwrapped), completed laps, time at
 which the current lap began, whether the last movement along the course was backward, status of the
-last incident, and whether the current lap is free of incidents."""
+last incident, whether the current lap is free of incidents, crashes in a row at one place, and the
+distance at which the last one was."""
+
+ONE_PLACE_M: Final = 1.0
+"""Crashes so near to each other, along the course, are at one place."""
 
 
 class Lap(NamedTuple):
@@ -78,6 +83,10 @@ class RaceRules:
         collision_penalty_s: Standing time after a crash. 5.
         patience_steps: Consecutive steps without motion, or backward, before it counts. 15.
         still_m: Movement in a step that counts as none. 0.0003.
+        blame: Whose collision it is where two cars meet: the `striker`'s, that is of whoever
+            drove into the other, or of `both`.
+        mercy_crashes: So many crashes in a row at one place, and the car is put past what it hits
+            instead of behind it; 0: never. 3, the original, where that was switched on.
     """
 
     laps: int = 1
@@ -87,11 +96,15 @@ class RaceRules:
     collision_penalty_s: float = 5.0
     patience_steps: int = 15
     still_m: float = 0.0003
+    blame: Literal['striker', 'both'] = 'striker'
+    mercy_crashes: int = 0
 
     def __post_init__(self) -> None:
         require_range(self, laps=(1, 100_000), time_limit_s=(0.1, 1e6), resets=(0, 1_000_000),
                       off_track_penalty_s=(0, 600), collision_penalty_s=(0, 600),
-                      patience_steps=(1, 10_000), still_m=(0, 1.0))
+                      patience_steps=(1, 10_000), still_m=(0, 1.0), mercy_crashes=(0, 1000))
+        if self.blame not in ('striker', 'both'):
+            raise ConfigError(f'blame is {self.blame!r}; allowed: striker, both.')
 
 
 class Verdict(NamedTuple):
@@ -256,6 +269,11 @@ class RaceControl:
         race['cause'][incident] = race['status'][incident]
         forgiven = incident & (race['incidents'] <= self.rules.resets)
         hit = race['status'] == Status.CRASHED
+        again = hit & (np.abs(race['travelled_m'] - race['crashed_at_m']) < ONE_PLACE_M)
+        race['crashes_here'] = np.where(
+            incident & hit, np.where(again, race['crashes_here'], 0) + 1, race['crashes_here'])
+        race['crashed_at_m'] = np.where(incident & hit, race['travelled_m'],
+                                        race['crashed_at_m'])
         race['penalty_left_s'][forgiven] = np.where(
             hit, self.rules.collision_penalty_s, self.rules.off_track_penalty_s)[forgiven]
         race['status'][forgiven] = Status.PAUSE

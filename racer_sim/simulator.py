@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 from racer_sim import vehicle
 from racer_sim.bodies import Box, body_of, car_body
 from racer_sim.camera import BODY
+from racer_sim.company import Company
 from racer_sim.conditions import Conditions
 from racer_sim.courses import Course, CourseGeometry
+from racer_sim.encounters import TOLD_SIZE, Overtakes, encounters, told
 from racer_sim.ground import GroundStyle
-from racer_sim.placement import PLACE, bends_ahead, locate
+from racer_sim.placement import PLACE, bends_ahead, locate, width_at
+from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import RaceControl, RaceRules, Status, Verdict
 from racer_sim.senses import Senses
-from racer_sim.track import Track
 from racer_sim.traffic import Traffic
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec, require_range
@@ -85,7 +87,8 @@ class SimulatorConfig:
         start: Where runs begin.
         style: Colours of the ground.
         sky: sRGB above the horizon.
-        boxes: Obstacles and walls, the same in every world.
+        boxes: Obstacles and walls, the same in every world, where they always stand.
+        race: Who and what shares the track with a car; its `cars` are those of a world.
         randomization: What episodes differ in; car k draws from the k-th of them, in rotation.
         border_margin_m: How much nearer than drawn the borders are to whoever judges and tells the
             truth, at most half of a half width; what cars see stays.
@@ -101,11 +104,15 @@ class SimulatorConfig:
     style: GroundStyle = field(default_factory=GroundStyle)
     sky: tuple[int, int, int] = (190, 200, 210)
     boxes: tuple[Box, ...] = ()
+    race: RaceFormat = field(default_factory=RaceFormat)
     randomization: tuple[Randomization, ...] = (NONE,)
     border_margin_m: float = 0.0
 
     def __post_init__(self) -> None:
         require_range(self, cars=(1, 100_000), cars_per_world=(1, 64), border_margin_m=(0.0, 1.0))
+        if self.race.has_company and self.race.cars != self.cars_per_world:
+            raise ConfigError(f'cars_per_world is {self.cars_per_world} and the race is '
+                              f'{self.race.type} with {self.race.cars}; allowed: the same.')
         if self.cars % self.cars_per_world:
             raise ConfigError(f'cars is {self.cars}; allowed: a multiple of cars_per_world '
                               f'({self.cars_per_world}).')
@@ -126,6 +133,7 @@ class Simulator:
         commands: float64 (N, 2), the last commands (steering rad, speed m/s).
         age_substeps: int64 (N,), image age of the running episodes in physics sub-steps.
         conditions: What was drawn for the running episodes.
+        overtakes: Who has passed whom in the running episodes.
     """
 
     def __init__(self, courses: Sequence[Course], car: CarSpec, config: SimulatorConfig,
@@ -163,8 +171,11 @@ class Simulator:
                               stereo=config.stereo)
         boxes = [self._senses.shaded(body_of(box)) for box in config.boxes]
         cars = [self._senses.shaded(car_body(car, index, CAR_COLOUR)) for index in range(count)]
+        self._company = Company(config.race, self.courses, self.geometry, count)
         self._traffic = Traffic(np.array(cars, dtype=BODY), np.array(boxes, dtype=BODY),
-                                config.cars_per_world)
+                                config.cars_per_world,
+                                self._senses.shaded(self._company.body(car)), self._company.count)
+        self.overtakes = Overtakes(count, self._traffic.bodies.shape[1])
 
     @property
     def length_m(self) -> Floats:
@@ -176,18 +187,21 @@ class Simulator:
         """Whether each car, racing until then, overlapped another body in the last step, (N,)."""
         return self._crashed
 
-    def other_bodies(self, car: int) -> tuple[NDArray[np.void], Floats]:
-        """What one car can meet in its world; walls and cars out of the race are left out.
+    @property
+    def has_company(self) -> bool:
+        """Whether a car can meet anything but walls."""
+        config = self.config
+        return (config.race.has_company or config.cars_per_world > 1
+                or any(not box.is_wall for box in config.boxes))
 
-        Args:
-            car: Index of the car.
+    def met(self) -> NDArray[np.void]:
+        """What every car can meet in its world now: `ENCOUNTER`, (N, K); see `encounters`."""
+        return encounters(self._traffic, self.state, self.places, self.course_of, self.geometry)
 
-        Returns:
-            `BODY` (K,), fixed boxes first, and their speeds (K,), m/s.
-        """
-        bodies = self._traffic.objects_of(car)
-        speeds = np.hypot(self.state['vx_mps'], self.state['vy_mps'])
-        return bodies, np.where(bodies['owner'] >= 0, speeds[bodies['owner']], 0.0)
+    @property
+    def privileged_size(self) -> int:
+        """Values of `privileged`, of one car."""
+        return PRIVILEGED_SIZE + (TOLD_SIZE if self.has_company else 0)
 
     @property
     def camera_shape(self) -> tuple[int, int, int]:
@@ -195,8 +209,17 @@ class Simulator:
         return self._senses.camera_shape
 
     def _move_bodies(self) -> None:
-        """Carry the cars' bodies to where the cars are; only cars in the race are in the way."""
+        """Carry all bodies to where they are; only cars in the race are in the way."""
         self._traffic.move(self.state, ~self.control.frozen)
+        self._company.write(self._traffic.guests, self._traffic.guest_speeds)
+
+    def show_boxes(self, bodies: NDArray[np.void]) -> None:
+        """Put other bodies in the place of the boxes, for whoever moves them by other means.
+
+        Args:
+            bodies: `BODY`, as many as the configuration has boxes.
+        """
+        self._traffic.bodies[:, :len(self.config.boxes)] = bodies
 
     def reset(self, cars: Indices | None = None) -> None:
         """Begin new episodes by the start policy, courses and starts in rotation.
@@ -248,6 +271,8 @@ class Simulator:
         ages = self.random.uniform(low, high, len(cars))
         self.age_substeps[cars] = np.rint(ages / vehicle.SUBSTEP_S).astype(np.int64)
         self.control.start(cars, self.places['s_m'][cars])
+        self._company.begin(cars, self.course_of, self.places['s_m'], self.random)
+        self.overtakes.begin(cars)
         self._move_bodies()
         self.conditions.driven_s[cars] = 0.0
         if not self.conditions.are_neutral:
@@ -267,8 +292,8 @@ class Simulator:
         for index in np.unique(self.course_of[cars]):
             here = self.course_of[cars] == index
             track = self.courses[index].track
-            half = np.where(lateral[here] > 0.0, _width_at(track, track.left_m, s_m[here]),
-                            _width_at(track, track.right_m, s_m[here]))
+            half = np.where(lateral[here] > 0.0, width_at(track, track.left_m, s_m[here]),
+                            width_at(track, track.right_m, s_m[here]))
             x_m[here], y_m[here], yaw = track.pose_at(s_m[here], lateral[here] * half)
             yaw_rad[here] = yaw + heading_rad[here]
         return x_m, y_m, yaw_rad
@@ -299,13 +324,30 @@ class Simulator:
         before_x, before_y = self.state['x_m'].copy(), self.state['y_m'].copy()
         racing = ~self.control.frozen
         self.move(commands)
-        self._crashed[:] = self._traffic.overlaps() & racing
+        self._crashed[:] = self._hits() & racing
         moved = np.hypot(self.state['x_m'] - before_x, self.state['y_m'] - before_y)
         verdict = self.control.update(self.places['s_m'], self.length_m, moved,
                                       self.places['wheels_on_track'] == 0, self._crashed)
         if verdict.released.any():
             self._put_back(np.flatnonzero(verdict.released))
+        if verdict.laps and self._company.count:
+            self.move_obstacles(np.array(sorted({lap.car for lap in verdict.laps})))
         return verdict
+
+    def _hits(self) -> Bools:
+        """Which cars ran into something, by the rules of who is to blame."""
+        if self.control.rules.blame == 'both':
+            return self._traffic.overlaps()
+        return self._traffic.guilty(self.state)
+
+    def move_obstacles(self, cars: Indices) -> None:
+        """Let boxes that are moved between laps take new places, away from the car.
+
+        Args:
+            cars: int64 (K,), in ascending order, that have completed a lap.
+        """
+        self._company.lap_done(cars, self.course_of, self.places['s_m'], self.random)
+        self._move_bodies()
 
     def move(self, commands: Floats) -> None:
         """Advance one control period without judging it, for whoever judges by other means.
@@ -325,7 +367,10 @@ class Simulator:
         self.commands[:] = commands
         self._advance()
         locate(self.places, self.state, self.course_of, self._wheels_m, self.geometry)
+        self._company.step(self.course_of, self.places, ~self.control.frozen, self.random)
         self._move_bodies()
+        if self.has_company:
+            self.overtakes.see(self.met())
 
     def _advance(self) -> None:
         """Write `state` as it is one control period of `commands` later."""
@@ -349,9 +394,14 @@ class Simulator:
         self._move_bodies()
 
     def _put_back(self, cars: Indices) -> None:
-        """After a penalty: at the last progress, amid the nearer lane, behind what was hit."""
-        race = self.control.race[cars]
-        s_m = race['last_s_m'] - PLACING_GAP_M * (race['cause'] == Status.CRASHED)
+        """After a penalty: at the last progress, amid the nearer lane, behind what was hit.
+
+        Or, by the rules, past it, where it was hit time and again.
+        """
+        race, mercy = self.control.race[cars], self.control.rules.mercy_crashes
+        past = (mercy > 0) & (race['crashes_here'] >= max(mercy, 1))
+        s_m = race['last_s_m'] + PLACING_GAP_M * (race['cause'] == Status.CRASHED) * np.where(
+            past, 1.0, -1.0)
         lane = np.where(self.places['lateral_m'][cars] > 0.0, 0.5, -0.5)
         self._set_down(cars, s_m, lane, 0.0)
         self._make_room(cars, s_m)
@@ -378,11 +428,11 @@ class Simulator:
         return self._senses.scans(self.state, self._traffic)
 
     def privileged(self) -> NDArray[np.float32]:
-        """What only a critic or a teacher may know: float32 (N, PRIVILEGED_SIZE), about one each.
+        """What only a critic or a teacher may know: float32 (N, privileged_size), about one each.
 
         Offset over half width, half widths, sine and cosine of the heading error, velocities,
         wheel angle, last command, image age, the bends of `LOOK_AHEAD_M`, and of the episode's
-        conditions: friction, motor, wheel radius and steering trim.
+        conditions: friction, motor, wheel radius and steering trim; in company, what `told` says.
         """
         state, places, some = self.state, self.places, self.conditions.rows
         half = np.where(places['lateral_m'] > 0.0, places['left_m'], places['right_m'])
@@ -399,7 +449,10 @@ class Simulator:
             5.0 * (some['wheel_radius'] - 1.0), 10.0 * some['steering_trim_rad'],
         )
         bends = bends_ahead(places, self.course_of, LOOK_AHEAD_M, self.geometry)
-        return np.column_stack((*columns, bends, *drawn)).astype(np.float32)
+        truth = np.column_stack((*columns, bends, *drawn)).astype(np.float32)
+        if not self.has_company:
+            return truth
+        return np.concatenate((truth, told(self.met(), places, state)), axis=1)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes in time, by value, as arrays and plain data: see `restore`."""
@@ -411,7 +464,10 @@ class Simulator:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Continue from a `snapshot` of a simulator of the same make-up, bit for bit."""
         for name, array in self._changing().items():
-            array[...] = snapshot[name]
+            kept = snapshot[name]
+            # Of an earlier version: what it did not know yet stays as in a new run.
+            for part in kept.dtype.names or (...,):
+                array[part] = kept[part]
         self.episodes = int(snapshot['episodes'])
         self.random.bit_generator.state = snapshot['random']
         self._move_bodies()
@@ -427,9 +483,8 @@ class Simulator:
             'course_of': self.course_of, 'commands': self.commands, 'held': self._held,
             'queued': self._queued, 'age_substeps': self.age_substeps, 'crashed': self._crashed,
             'conditions': self.conditions.rows, 'driven_s': self.conditions.driven_s,
+            **self._company.changing,
+            **({'passed': self.overtakes.count, 'gaps': self.overtakes.gaps_m}
+               if self.has_company else {}),
         }
 
-
-def _width_at(track: Track, half_m: Floats, s_m: Floats) -> Floats:
-    """Half width at arc lengths (K,), from its values at the track's points."""
-    return np.interp(s_m, track.s_m[:-1], half_m, period=track.length_m)

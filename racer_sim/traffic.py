@@ -1,4 +1,4 @@
-"""The bodies of all worlds: fixed boxes, and the cars that share a world, where they are now."""
+"""The bodies of all worlds: fixed boxes, guests of a race, and the cars that share a world."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from racer_sim.bodies import WALL_OWNER, find_crashes
+from racer_sim.bodies import WALL_OWNER, find_crashes, find_guilty
 from racer_sim.camera import BODY
 
 Records = NDArray[np.void]
+Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ASIDE_M: Final = 1e6
@@ -22,26 +23,37 @@ class Traffic:
 
     Attributes:
         world_of: int64 (N,), the world of each car.
-        bodies: `BODY`, (worlds, K): the fixed boxes first, then the cars where they share worlds.
+        bodies: `BODY`, (worlds, K): the fixed boxes first, then the guests, then the cars where
+            they share worlds.
         counts: int64 (worlds,), K each.
+        guests: `BODY`, (worlds, G), those of `bodies`; whoever invited them moves them.
+        guest_speeds: float64 (worlds, G), m/s along their yaw.
     """
 
-    def __init__(self, footprints: Records, boxes: Records, cars_per_world: int) -> None:
+    def __init__(self, footprints: Records, boxes: Records, cars_per_world: int,
+                 guest: Records, guests: int) -> None:
         """Lay out the worlds; `move` brings the cars to their places.
 
         Args:
             footprints: `BODY`, (N,), the cars.
             boxes: `BODY`, (B,), standing in every world.
             cars_per_world: Cars that share a world; divides N.
+            guest: `BODY` scalar record, what a guest looks like.
+            guests: Of each world; they are aside until they are moved.
         """
         worlds = len(footprints) // cars_per_world
         cars = cars_per_world if cars_per_world > 1 else 0
+        fixed = len(boxes)
         self.world_of = np.repeat(np.arange(worlds), cars_per_world)
-        self.bodies = np.zeros((worlds, len(boxes) + cars), dtype=BODY)
-        self.bodies[:, :len(boxes)] = boxes
+        self.bodies = np.zeros((worlds, fixed + guests + cars), dtype=BODY)
+        self.bodies[:, :fixed] = boxes
         self.counts = np.full(worlds, self.bodies.shape[1], dtype=np.int64)
+        self.guests = self.bodies[:, fixed:fixed + guests]
+        self.guests[:] = guest
+        self.guests['x_m'] = ASIDE_M
+        self.guest_speeds = np.zeros((worlds, guests))
         self._footprints = footprints.copy()
-        self._cars = self.bodies[:, len(boxes):]
+        self._cars = self.bodies[:, fixed + guests:]
         self._cars[:] = footprints.reshape(worlds, -1)[:, :cars]
 
     def move(self, states: Records, racing: Bools) -> None:
@@ -73,8 +85,55 @@ class Traffic:
             find_crashes(crashed, footprints, self.world_of, self.bodies, self.counts)
         return crashed
 
-    def objects_of(self, car: int) -> Records:
-        """`BODY` (K,): what one car can meet, walls and cars that are aside left out."""
+    def guilty(self, states: Records) -> Bools:
+        """Whether each car ran into another body of its world; see `find_guilty`.
+
+        Args:
+            states: vehicle `STATE`, (N,), by which the cars were moved.
+
+        Returns:
+            bool (N,).
+        """
+        guilty = np.zeros(len(self._footprints), dtype=np.bool_)
+        if self.bodies.size:
+            mine = self.velocities(states)
+            find_guilty(guilty, self._footprints, mine, self.world_of, self.bodies,
+                        self._body_velocities(mine), self.counts)
+        return guilty
+
+    @staticmethod
+    def velocities(states: Records) -> Floats:
+        """Of the cars, in the map: float64 (N, 2), m/s.
+
+        Args:
+            states: vehicle `STATE`, (N,).
+        """
+        sine, cosine = np.sin(states['yaw_rad']), np.cos(states['yaw_rad'])
+        return np.column_stack((cosine * states['vx_mps'] - sine * states['vy_mps'],
+                                sine * states['vx_mps'] + cosine * states['vy_mps']))
+
+    def _body_velocities(self, cars: Floats) -> Floats:
+        """Of all bodies, (worlds, K, 2); of the cars they are (N, 2)."""
+        velocities = np.zeros((*self.bodies.shape, 2))
+        end = self.bodies.shape[1] - self._cars.shape[1]
+        begin, yaw_rad = end - self.guests.shape[1], self.guests['yaw_rad']
+        velocities[:, begin:end, 0] = self.guest_speeds * np.cos(yaw_rad)
+        velocities[:, begin:end, 1] = self.guest_speeds * np.sin(yaw_rad)
+        if self._cars.size:
+            velocities[:, end:] = cars.reshape(*self._cars.shape, 2)
+        return velocities
+
+    def speeds(self, states: Records) -> Floats:
+        """Of all bodies, float64 (worlds, K), m/s, never negative.
+
+        Args:
+            states: vehicle `STATE`, (N,).
+        """
+        velocities = self._body_velocities(self.velocities(states))
+        return np.asarray(np.hypot(velocities[..., 0], velocities[..., 1]))
+
+    def objects_of(self, car: int) -> Bools:
+        """Which bodies of its world a car can meet, (K,): no wall, none aside, not itself."""
         bodies = self.bodies[self.world_of[car]]
         apart = (bodies['owner'] == car) | (bodies['owner'] == WALL_OWNER)
-        return bodies[~apart & (bodies['x_m'] != ASIDE_M)]
+        return np.asarray(~apart & (bodies['x_m'] != ASIDE_M))

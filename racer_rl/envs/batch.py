@@ -78,10 +78,16 @@ class Witness(Protocol):
         ...
 
 
-def observation_space(spec: ObservationSpec | None) -> spaces.Dict:
-    """Space of the policy's input and of the critic's privileged one; None: only the latter."""
+def observation_space(spec: ObservationSpec | None,
+                      privileged: int = PRIVILEGED_SIZE) -> spaces.Dict:
+    """Space of the policy's input and of the critic's.
+
+    Args:
+        spec: Of the policy's; None: there is only the critic's.
+        privileged: Values of the critic's; see `Simulator.privileged_size`.
+    """
     parts: dict[str, spaces.Space[Any]] = {
-        'privileged': spaces.Box(-np.inf, np.inf, (PRIVILEGED_SIZE,), np.float32)}
+        'privileged': spaces.Box(-np.inf, np.inf, (privileged,), np.float32)}
     if spec is None:
         return spaces.Dict(parts)
     parts['camera'] = spaces.Box(0, 255, spec.camera_shape, np.uint8)
@@ -121,7 +127,7 @@ class RaceBatch:
         self.simulator, self.observation, self.action = simulator, observation, action
         self.speed_limit_mps = float('inf')
         self.witnesses: list[Witness] = []
-        self.observation_space = observation_space(observation)
+        self.observation_space = observation_space(observation, simulator.privileged_size)
         self.action_space = action_space(action)
         self._paymaster = paymaster
         self._images: NDArray[np.uint8] | None = None

@@ -13,6 +13,7 @@ from racer_rl.reward.log import RewardLog
 from racer_rl.reward.paymaster import Paymaster
 from racer_rl.training.networks import FAST, find_network
 from racer_sim.courses import Course, courses_of
+from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import RaceRules
 from racer_sim.simulator import Simulator, SimulatorConfig
@@ -42,6 +43,7 @@ class RaceSetup:
         image_age_s: Range of how old a frame is when its command takes effect.
         car: The car.
         rules: What ends an episode.
+        race: Who and what is on the track.
         randomization: What episodes differ in while a policy learns.
     """
 
@@ -58,6 +60,7 @@ class RaceSetup:
     image_age_s: tuple[float, float] = (0.0, CONTROL_PERIOD_S)
     car: CarSpec = field(default_factory=CarSpec)
     rules: RaceRules = field(default_factory=RaceRules)
+    race: RaceFormat = field(default_factory=RaceFormat)
     randomization: Randomization = NONE
 
     @property
@@ -106,7 +109,8 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
     Raises:
         ConfigError: A part of the setup is not usable.
     """
-    config = SimulatorConfig(cars=cars, rgb=setup.colour == 'rgb',
+    config = SimulatorConfig(cars=cars, cars_per_world=setup.race.cars, race=setup.race,
+                             rgb=setup.colour == 'rgb',
                              stereo=Sensor.STEREO_CAMERAS in setup.sensors,
                              image_age_s=setup.image_age_s, rules=rules or setup.rules,
                              randomization=randomization or (setup.randomization,),

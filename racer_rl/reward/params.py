@@ -11,7 +11,6 @@ numbers, `DictionaryMaker` makes the dictionaries of them, be it in another proc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
@@ -126,7 +125,6 @@ class ParamsBuilder:
                 tracked point, `is_reversed` as the setting, headings of moving objects in radians.
         """
         self._simulator, self._compat = simulator, compat
-        self._has_objects = bool(simulator.config.boxes) or simulator.config.cars_per_world > 1
         self._maker = DictionaryMaker(self.waypoints)
 
     @property
@@ -157,8 +155,8 @@ class ParamsBuilder:
             cars[row] = values
         if self._compat:
             self._as_it_was(cars)
-        met = [self._meet(car, cars) for car in range(len(state))] if self._has_objects else []
-        return Numbers(cars, np.concatenate(met, axis=1) if met else np.zeros((len(OBJECT), 0)))
+        return Numbers(cars, self._meet(cars) if simulator.has_company
+                       else np.zeros((len(OBJECT), 0)))
 
     def _as_it_was(self, cars: NDArray[np.float64]) -> None:
         """Put in the values that the old simulator passed."""
@@ -171,31 +169,38 @@ class ParamsBuilder:
         setting = np.array([course.reverse for course in simulator.courses])
         cars[CAR.index('is_reversed')] = setting[simulator.course_of]
 
-    def _meet(self, car: int, cars: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The objects of one car, (len(OBJECT), K), and in its own column which are nearest."""
-        simulator = self._simulator
-        bodies, speeds = simulator.other_bodies(car)
-        if not bodies.size:
-            return np.zeros((len(OBJECT), 0))
-        track = simulator.courses[simulator.course_of[car]].track
-        x, y, moves = bodies['x_m'], bodies['y_m'], bodies['owner'] >= 0
-        at = track.project(np.column_stack((x, y)))
-        yaw_rad = np.remainder(bodies['yaw_rad'] + math.pi, math.tau) - math.pi
-        heading = np.where(moves, yaw_rad, 0.0) if self._compat else np.degrees(yaw_rad)
-        ahead = np.mod(at.s_m - cars[CAR.index('s_m'), car], track.length_m)
-        nearest = int(ahead.argmin())
-        behind_and_ahead = (int(ahead.argmax()), nearest) if len(bodies) > 1 else (0, 0)
-        cars[-3:, car] = (*behind_and_ahead, self._sees(car, float(x[nearest]), float(y[nearest])))
-        return np.stack((np.full(len(x), float(car)), at.s_m, heading, at.lateral_m, x, y, speeds))
+    def _meet(self, cars: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The objects of all cars, (len(OBJECT), M), and in `cars` which are nearest to each."""
+        met = self._simulator.met()
+        there = met['is_there']
+        count = there.sum(axis=1)
+        # Round the lap in the direction of travel: the next is ahead, the last one behind.
+        ahead = np.where(there, np.mod(met['s_m'] - cars[CAR.index('s_m')][:, None],
+                                       cars[CAR.index('length')][:, None]), np.nan)
+        chosen = np.flatnonzero(count)
+        if chosen.size:
+            nearest = np.nanargmin(ahead[chosen], axis=1)
+            last = np.nanargmax(ahead[chosen], axis=1)
+            # Numbers among the objects that are told, not among the bodies of the world.
+            number = np.cumsum(there, axis=1) - 1
+            several = count[chosen] > 1
+            cars[CAR.index('behind'), chosen] = np.where(several, number[chosen, last], 0)
+            cars[CAR.index('ahead'), chosen] = np.where(several, number[chosen, nearest], 0)
+            cars[CAR.index('sees'), chosen] = self._sees(chosen, met[chosen, nearest])
+        which, objects = np.nonzero(there)[0], met[there]
+        yaw_rad = objects['yaw_rad']
+        heading = np.where(objects['moves'], yaw_rad, 0.0) if self._compat else np.degrees(yaw_rad)
+        return np.stack((which, objects['s_m'], heading, objects['lateral_m'], objects['x_m'],
+                         objects['y_m'], objects['speed_mps']))
 
-    def _sees(self, car: int, x_m: float, y_m: float) -> bool:
-        """Whether a place lies between the left and right edge of a car's camera image."""
-        state, camera = self._simulator.state[car], self._simulator.car.camera
-        sine, cosine = math.sin(state['yaw_rad']), math.cos(state['yaw_rad'])
-        dx, dy = x_m - state['x_m'], y_m - state['y_m']
-        bearing = math.atan2(cosine * dy - sine * dx - camera.y_m,
-                             cosine * dx + sine * dy - camera.x_m)
-        return bool(abs(bearing) < camera.hfov_rad / 2.0)
+    def _sees(self, cars: NDArray[np.int64], objects: NDArray[np.void]) -> NDArray[np.bool_]:
+        """Whether objects (K,) lie between the left and right edges of the images of cars (K,)."""
+        state, camera = self._simulator.state[cars], self._simulator.car.camera
+        sine, cosine = np.sin(state['yaw_rad']), np.cos(state['yaw_rad'])
+        dx, dy = objects['x_m'] - state['x_m'], objects['y_m'] - state['y_m']
+        bearing_rad = np.arctan2(cosine * dy - sine * dx - camera.y_m,
+                                 cosine * dx + sine * dy - camera.x_m)
+        return np.asarray(np.abs(bearing_rad) < camera.hfov_rad / 2.0)
 
 
 class DictionaryMaker:

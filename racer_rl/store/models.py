@@ -38,6 +38,7 @@ from racer_rl.reward.loading import RewardFile
 from racer_rl.store.lineage import Lineage
 from racer_rl.store.locks import CHECKPOINT_FOLDER, WRITER
 from racer_rl.store.sessions import Session
+from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import as_plain, randomization_from
 from racer_vehicle.errors import ConfigError, ModelMismatchError, UnknownNameError
 from racer_vehicle.metadata import ModelMetadata, TrainingAlgorithm
@@ -168,6 +169,7 @@ class ModelFolder:
                 'image_age_s': list(setup.image_age_s),
                 'car': spec_as_dict(setup.car),
                 'compat': setup.compat,
+                'race': spec_as_dict(setup.race),
                 'randomization': as_plain(setup.randomization),
                 'reward': {'origin': _reward_origin(setup.reward), 'sha256': reward.sha256},
                 'hyperparameters': spec_as_dict(hyperparameters),
@@ -275,6 +277,7 @@ class ModelFolder:
             stack=run['stack'],
             image_age_s=tuple(run['image_age_s']),
             car=spec_from_dict(CarSpec, run['car']),
+            race=spec_from_dict(RaceFormat, run.get('race', {})),
             randomization=randomization_from(run.get('randomization', {})),
         )
 

@@ -274,7 +274,7 @@ def test_after_a_crash_a_car_goes_on_a_metre_behind():
 
 
 def test_two_cars_that_hit_each_other_both_stand_and_go_on_behind():
-    sim = simulator(cars=2, cars_per_world=2, rules=RaceRules(resets=1))
+    sim = simulator(cars=2, cars_per_world=2, rules=RaceRules(resets=1, blame='both'))
     sim.reset()
     pair = np.arange(2)
     sim.place(pair, np.zeros(2, dtype=np.int64), np.array([3.0, 3.2]))
@@ -294,11 +294,11 @@ def test_cars_out_of_the_race_are_not_in_the_way():
     sim.reset()
     sim.place(np.arange(2), np.zeros(2, dtype=np.int64), np.array([3.0, 4.0]),
               np.array([0.0, 1.6]))
-    assert len(sim.other_bodies(0)[0]) == 1
+    assert sim.met()['is_there'].sum() == 2
     sim.step(commands(sim))
     assert sim.control.race['status'][1] == Status.OFF_TRACK
     sim.step(commands(sim))
-    assert len(sim.other_bodies(0)[0]) == 0
+    assert not sim.met()['is_there'][0].any()
     assert np.isposinf(sim.scans()[0]).all()
 
 
@@ -306,9 +306,10 @@ def test_cars_of_one_world_meet_and_those_of_another_do_not():
     sim = simulator(cars=4, cars_per_world=2, rules=LONG)
     sim.reset()
     sim.place(np.arange(4), np.zeros(4, dtype=np.int64), np.array([3.0, 4.0, 3.0, 9.0]))
-    bodies, speeds = sim.other_bodies(0)
-    assert bodies['owner'].tolist() == [1]
-    assert speeds.tolist() == [0.0]
+    met = sim.met()
+    assert met['is_there'].tolist() == [[False, True], [True, False]] * 2
+    assert met['gap_m'][met['is_there']] == pytest.approx([1.0, -1.0, 6.0, -6.0], abs=1e-6)
+    assert not met['speed_mps'].any()
     images, scans = sim.images(), sim.scans()
     assert not np.array_equal(images[0], images[2])
     assert scans[0].min() < 1.0 < scans[2].min()
@@ -349,8 +350,8 @@ def test_walls_are_scanned_and_are_no_objects():
     sim = simulator(cars=1, boxes=wall_boxes(OVAL))
     sim.reset()
     assert np.isfinite(sim.scans()).mean() > 0.9
-    assert len(sim.other_bodies(0)[0]) == 0
-
+    assert not sim.met()['is_there'].any()
+    assert not sim.has_company
 
 @pytest.mark.parametrize(('config', 'planes'), [
     ({}, 1), ({'stereo': True}, 2), ({'rgb': True}, 3), ({'rgb': True, 'stereo': True}, 6)])
