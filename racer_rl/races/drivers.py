@@ -23,6 +23,7 @@ class View:
         car: Index of the driver's car.
         image: uint8 (height, width) grey or (height, width, 3) RGB; None unless it reads one.
         scan: float32 (rays,), m, REP-117; None unless it reads one.
+        met: `ENCOUNTER`, (K,), what is on the track besides it; see `racer_sim.encounters`.
         fresh: Whether its race begins now.
     """
 
@@ -30,6 +31,7 @@ class View:
     car: int
     image: NDArray[np.uint8] | None
     scan: NDArray[np.float32] | None
+    met: NDArray[np.void]
     fresh: bool
 
 

@@ -43,8 +43,11 @@ class Field:
         goes_on: Bools = (status == Status.IN_PROGRESS) | (status == Status.PAUSE)
         return goes_on
 
-    def commands(self) -> Floats:
+    def commands(self, met: NDArray[np.void]) -> Floats:
         """Ask every driver whose race goes on; one that fails is out of the race at once.
+
+        Args:
+            met: `ENCOUNTER`, (N, K), of now.
 
         Returns:
             float64 (N, 2), steering rad and speed m/s; zero for who is out.
@@ -53,7 +56,7 @@ class Field:
         images, scans = self._images(driving & self._cameras), self._scans(driving)
         for car in np.flatnonzero(driving).tolist():
             view = View(self._simulator, car, images.get(car),
-                        scans[car] if self._scanners[car] else None, self._fresh)
+                        scans[car] if self._scanners[car] else None, met[car], self._fresh)
             try:
                 command = self._drivers[car].act(view)
             except RacerError as error:

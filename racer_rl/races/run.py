@@ -24,7 +24,6 @@ from racer_rl.races.field import Field
 from racer_rl.races.plan import RacePlan
 from racer_rl.races.result import EntryResult, RaceResult
 from racer_sim.courses import Course
-from racer_sim.race_format import RaceType
 from racer_sim.rules import Lap, Status
 from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.starting_grid import grid_pose, one_course
@@ -32,7 +31,7 @@ from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec
 
 Watch = Callable[[Simulator], None]
-Floats = NDArray[np.float64]
+Records = NDArray[np.void]
 
 PACKAGES: Final = ('racer', 'numpy', 'numba', 'onnxruntime')
 """Whose versions decide about the last bit, with OpenCV, which has several names."""
@@ -50,11 +49,12 @@ def run_race(plan: RacePlan, entrants: Sequence[Entrant], watch: Watch | None = 
 
     Raises:
         ConfigError: Entrants do not suit the plan, or the plan cannot be raced.
+        TrackError: The track cannot be raced on, or not by the time-optimal bot.
         ModelMismatchError: A policy does not suit the car of the race.
     """
     _require_number(plan, entrants)
     car, course = car_of(entrants), one_course(plan.track, plan.direction)
-    drivers = [_driver(entrant, car) for entrant in entrants]
+    drivers = [_driver(entrant, course, car) for entrant in entrants]
     simulator = build_race(plan, course, car, rgb=_sees_colour(entrants))
     race = _Race(simulator, Field(simulator, drivers))
     race.drive(watch)
@@ -75,7 +75,8 @@ def build_race(plan: RacePlan, course: Course, car: CarSpec, *, rgb: bool) -> Si
         rgb: Whether anybody sees colours; the others get their grey of it, as on the car.
     """
     cars = plan.format.cars
-    config = SimulatorConfig(cars=cars, cars_per_world=cars, rgb=rgb, rules=plan.rules,
+    config = SimulatorConfig(cars=cars, cars_per_world=cars, race=plan.format, rgb=rgb,
+                             rules=plan.rules,
                              randomization=(plan.randomization,))
     simulator = Simulator([course], car, config, plan.seed)
     everyone = np.arange(cars)
@@ -107,14 +108,14 @@ def _require_number(plan: RacePlan, entrants: Sequence[Entrant]) -> None:
     names = [entrant.name for entrant in entrants]
     if len(set(names)) < len(names):
         raise ConfigError(f'entrants are {", ".join(names)}; allowed: a name of its own each.')
-    if kind in {RaceType.OBJECT_AVOIDANCE, RaceType.HEAD_TO_BOT}:
-        raise ConfigError(f'{kind} cannot be raced yet; allowed: time-trial, head-to-head.')
 
 
-def _driver(entrant: Entrant, car: CarSpec) -> Driver:
-    if entrant.bundle is None:
-        raise ConfigError(f'bot {entrant.bot} cannot race yet.')
-    return PolicyDriver(entrant.bundle, car)
+def _driver(entrant: Entrant, course: Course, car: CarSpec) -> Driver:
+    if entrant.bundle is not None:
+        return PolicyDriver(entrant.bundle, car)
+    from racer_rl.races.bots import bot  # SciPy takes a second to import
+
+    return bot(entrant.bot, course, car)
 
 
 def _sees_colour(entrants: Sequence[Entrant]) -> bool:
@@ -138,16 +139,17 @@ class _Race:
     def drive(self, watch: Watch | None) -> None:
         """Until nobody's race goes on."""
         while True:
-            self._trace()
+            met = self._simulator.met()
+            self._trace(met)
             if watch is not None:
                 self._show(watch)
             if not self._field.driving.any():
                 return
-            self._step()
+            self._step(met)
 
-    def _step(self) -> None:
+    def _step(self, met: Records) -> None:
         control = self._simulator.control
-        commands, before = self._field.commands(), control.race['incidents'].copy()
+        commands, before = self._field.commands(met), control.race['incidents'].copy()
         self._laps.extend(self._simulator.step(commands).laps)
         for car in np.flatnonzero(control.race['incidents'] > before).tolist():
             self._incidents[car][Status(control.race['cause'][car]).label] += 1
@@ -159,9 +161,9 @@ class _Race:
         watch(self._simulator)
         generator.state = before
 
-    def _trace(self) -> None:
-        self.digest.update(self._simulator.state.tobytes())
-        self.digest.update(self._simulator.control.race.tobytes())
+    def _trace(self, met: Records) -> None:
+        for records in (self._simulator.state, self._simulator.control.race, met):
+            self.digest.update(records.tobytes())
 
     def entry(self, car: int, entrant: Entrant) -> EntryResult:
         """What one car showed."""
@@ -177,5 +179,6 @@ class _Race:
             lap_times_s=tuple(lap.time_s for lap in laps),
             lap_clean=tuple(lap.clean for lap in laps),
             incidents=dict(sorted(self._incidents[car].items())),
+            overtakes=int(self._simulator.overtakes.count[car]),
             failure=self._field.failures[car],
         )

@@ -1,0 +1,105 @@
+"""Lines that the yardstick bots follow: where across the track, and how fast, metre by metre."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from racer_sim.courses import Course
+from racer_sim.lap_bound import Report, lap_bound
+from racer_vehicle.spec import CarSpec
+
+Floats = NDArray[np.float64]
+
+SPACING_M: Final = 0.1
+
+BRAKE_MPS2: Final = 3.0
+"""How hard whoever takes it easy brakes before a bend."""
+
+EASY_GRIP_MPS2: Final = 2.5
+"""Sideways, a third of what the tyres hold."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A closed line on a course, by arc length of its centre line.
+
+    Attributes:
+        s_m: float64 (N,), from the start line, evenly spaced.
+        lateral_m: float64 (N,), offset to the left.
+        speed_mps: float64 (N,), to be driven there.
+        length_m: Of the centre line.
+    """
+
+    s_m: Floats
+    lateral_m: Floats
+    speed_mps: Floats
+    length_m: float
+
+    def at(self, s_m: float) -> tuple[float, float]:
+        """Offset and speed at an arc length, any number of laps on."""
+        place = s_m % self.length_m / self.length_m * len(self.s_m)
+        before, share = int(place), place - int(place)
+        first, second = before % len(self.s_m), (before + 1) % len(self.s_m)
+        return (float((1.0 - share) * self.lateral_m[first] + share * self.lateral_m[second]),
+                float((1.0 - share) * self.speed_mps[first] + share * self.speed_mps[second]))
+
+
+def easy_line(course: Course, cruise_mps: float) -> Line:
+    """The centre line at a modest speed, slower in bends.
+
+    Args:
+        course: Where.
+        cruise_mps: On straights.
+    """
+    track = course.track
+    s_m = _places(track.length_m)
+    x_m, y_m, _ = track.pose_at(s_m, np.zeros(len(s_m)))
+    steps = np.roll(x_m + 1j * y_m, -1) - (x_m + 1j * y_m)
+    # Over half a metre: a car does not turn at a point either.
+    bend = np.abs(np.angle(np.roll(steps, -3) / np.roll(steps, 2))) / (5 * SPACING_M)
+    caps: Floats = np.minimum(cruise_mps, np.sqrt(EASY_GRIP_MPS2 / np.maximum(bend, 1e-6)))
+    return Line(s_m, np.zeros(len(s_m)), _braked(caps), track.length_m)
+
+
+def fastest_line(course: Course, car: CarSpec, max_speed_mps: float, inside: float,
+                 report: Report | None = None) -> Line:
+    """The time-optimal line and speed.
+
+    Args:
+        course: Where.
+        car: The car.
+        max_speed_mps: Highest command.
+        inside: How far from the centre line towards the optimum it goes, as a share.
+        report: Told what is computed, unless it was before; see `lap_bound`.
+
+    Raises:
+        ConfigError: There is no bound for this car, or no CasADi.
+        TrackError: None was found.
+    """
+    track, bound = course.track, lap_bound(course.track, car, max_speed_mps, report)
+    at = track.project(bound.line)
+    order = np.argsort(at.s_m)
+    s_m = _places(track.length_m)
+    lateral_m, speed_mps = (np.interp(s_m, at.s_m[order], column[order], period=track.length_m)
+                            for column in (at.lateral_m, bound.speed_mps))
+    return Line(s_m, inside * lateral_m, speed_mps, track.length_m)
+
+
+def _places(length_m: float) -> Floats:
+    count = max(round(length_m / SPACING_M), 16)
+    return np.arange(count) * (length_m / count)
+
+
+def _braked(caps_mps: Floats) -> Floats:
+    """Speeds that never fall faster than `BRAKE_MPS2`; twice round, for the lap is closed."""
+    speeds = caps_mps.copy()
+    for index in range(2 * len(speeds) - 1, -1, -1):
+        here, after = index % len(speeds), (index + 1) % len(speeds)
+        speeds[here] = min(speeds[here], math.sqrt(
+            speeds[after] ** 2 + 2.0 * BRAKE_MPS2 * SPACING_M))
+    return speeds
