@@ -6,12 +6,14 @@ ground truth, and lifts a car where it wants it. So it works against any simulat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from racer_sim.driven_guests import DrivenGuests, bodies_met
+from racer_sim.race_format import RaceFormat
 from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.starting_grid import Pose, grid_pose, one_course
 from racer_sim.vehicle import SUBSTEP_S
@@ -47,12 +49,13 @@ class DrivenWorldConfig:
     Attributes:
         track: Name or file of the track.
         direction: `forward` as drawn, or `reverse`.
-        seed: Of the image ages.
+        seed: Of the image ages, and of where boxes and bots are.
         rgb: Colour cameras instead of grey ones.
         start_share: Where the first car starts, as a share of the lap.
         image_age_min_s: Least age of an image when the command decided on it takes effect; drawn
             each time a car is placed, as in training. In real time it is what it is.
         image_age_max_s: The most.
+        race: What stands and drives around the car; its number of cars does not count.
     """
 
     track: str = 'oval'
@@ -62,6 +65,7 @@ class DrivenWorldConfig:
     start_share: float = 0.0
     image_age_min_s: float = 0.0
     image_age_max_s: float = CONTROL_PERIOD_S
+    race: RaceFormat = field(default_factory=RaceFormat)
 
     def __post_init__(self) -> None:
         require_range(self, seed=(0, 2**63 - 1), start_share=(0.0, 1.0),
@@ -85,14 +89,20 @@ class DrivenWorld:
             config: The world.
             car: Specification of all cars.
             cars: How many.
+
+        Raises:
+            ConfigError: There is no room for boxes or bots.
         """
         self.course = one_course(config.track, config.direction)
         self.time_ns = START_NS
         self._lift_ns = LIFT_NS if cars == 1 else LIFT_AMONG_OTHERS_NS
-        self._simulator = Simulator([self.course], car, SimulatorConfig(
-            cars=cars, cars_per_world=cars, rgb=config.rgb,
-            image_age_s=(config.image_age_min_s, config.image_age_max_s)), config.seed)
         self._starts = [grid_pose(self.course, config.start_share, place) for place in range(cars)]
+        self._car, self._cars = car, cars
+        self._guests = DrivenGuests(config.race, self.course, car, config.seed, self._starts[0])
+        self._simulator = Simulator([self.course], car, SimulatorConfig(
+            cars=cars, cars_per_world=cars, rgb=config.rgb, boxes=self._guests.boxes,
+            image_age_s=(config.image_age_min_s, config.image_age_max_s)), config.seed)
+        self._show_guests()
         for place in range(cars):
             self._set_pose(place, self._starts[place])
 
@@ -106,8 +116,11 @@ class DrivenWorld:
         """
         if after_s is not None:
             self._simulator.age_substeps[:] = np.rint(after_s / SUBSTEP_S).astype(np.int64)
+        before = self.motion(0).pose
         self._simulator.move(commands)
         self.time_ns += PERIOD_NS
+        if self._guests.step(before):
+            self._show_guests()
 
     def lift(self, car: int, pose: Pose, *, takes_time: bool) -> None:
         """Put a car anywhere, at rest.
@@ -119,6 +132,18 @@ class DrivenWorld:
         """
         self._set_pose(car, pose)
         self.time_ns += self._lift_ns if takes_time else 0
+        if car == 0:
+            self._guests.put_car(pose)
+
+    @property
+    def has_guests(self) -> bool:
+        """Whether there are boxes or bots."""
+        return len(self._guests.bodies) > 0
+
+    def follow(self, run: int, laps: int) -> None:
+        """Move boxes and bots by what race control says of the first car; see `DrivenGuests`."""
+        if self._guests.follow(run, laps):
+            self._show_guests()
 
     def start_of(self, car: int) -> Pose:
         """A car's place on the starting grid."""
@@ -126,6 +151,14 @@ class DrivenWorld:
 
     def _set_pose(self, car: int, pose: Pose) -> None:
         self._simulator.set_pose(np.array([car]), pose.x_m, pose.y_m, pose.yaw_rad)
+
+    def _show_guests(self) -> None:
+        self._simulator.show_boxes(self._guests.bodies)
+
+    def objects(self, car: int) -> NDArray[np.void]:
+        """What a car can run into, now: `BODY`, (K,)."""
+        others = {other: self.motion(other).pose for other in range(self._cars) if other != car}
+        return bodies_met(self._guests.bodies, self._car, others)
 
     def motion(self, car: int) -> Motion:
         """Ground truth of a car, now."""

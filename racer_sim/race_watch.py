@@ -2,7 +2,7 @@
 
 The judge is `RaceControl`, as in training. The simulator is not asked, so any simulator will do,
 and it does not hold a car for a penalty: whoever watches puts the car back each time it moves.
-Crashes are not seen, because one car's ground truth does not show what it hit.
+Crashes are seen where somebody tells what stands and drives around the car.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer_sim import vehicle
+from racer_sim.camera import BODY
+from racer_sim.collisions import FASTEST_MPS, Collisions
 from racer_sim.courses import Course, CourseGeometry
 from racer_sim.placement import PLACE, locate
+from racer_sim.race_format import LANE_SHARE
 from racer_sim.rules import Lap, RaceControl, RaceRules, Status
+from racer_sim.simulator import PLACING_GAP_M
 from racer_sim.starting_grid import Pose, grid_pose
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
 
 Floats = NDArray[np.float64]
+Records = NDArray[np.void]
 
 STANDS_WITHIN_M: Final = 0.15
 """How near to where it was put a car must be seen: it may have begun to move."""
-
-FASTEST_MPS: Final = 10.0
-"""No car drives faster: one that seems to was lifted."""
 
 LONGEST_GAP_S: Final = 10.0
 """Longest silence that is bridged; after more, a run begins anew."""
@@ -41,6 +43,7 @@ ASK_AGAIN: Final = 8
 TRAIL_POINTS: Final = 3000
 """Most points of a driven line that are kept: more than three minutes."""
 
+NOTHING: Final = np.zeros(0, dtype=BODY)
 CARS: Final = np.zeros(1, dtype=np.int64)
 """The one car's index and the one course's, as the batched judge takes them."""
 
@@ -56,7 +59,7 @@ class RaceState:
         laps: Completed laps.
         lap_times_s: Theirs.
         lap_clean: Whether each was free of incidents.
-        incidents: Times the car left the track, stood still or turned round.
+        incidents: Times the car crashed, left the track, stood still or turned round.
         cause: Status of the last of them; empty without.
         steps: Control periods since the car moved.
         time_s: The same, seconds.
@@ -125,6 +128,10 @@ class RaceWatch:
         self._wheels_m = np.array(car.wheel_positions_m)
         self._places = np.zeros(1, dtype=PLACE)
         self._states = np.zeros(1, dtype=vehicle.STATE)
+        self._collisions = Collisions(car, rules.blame)
+        self._objects = NOTHING
+        self._held: Pose | None = None
+        self._lane = 0.0
         self._wanted: Pose | None = None
         self._asked = 0
         self._pose: Pose | None = None
@@ -155,7 +162,7 @@ class RaceWatch:
     def _forget(self) -> None:
         """A new run: nothing of the last one counts."""
         self._control.race[:] = 0
-        self._wanted, self._pose = None, None
+        self._wanted, self._pose, self._held = None, None, None
         self._lap_times_s, self._lap_clean, self._last_lap = [], [], []
         self._trail.clear()
         self.state = RaceState(run=self.state.run + 1, stamp_s=self.state.stamp_s)
@@ -165,16 +172,19 @@ class RaceWatch:
         """Where the car has driven, float64 (K, 2), map frame: the last lap and the current."""
         return np.array([*self._last_lap, *self._trail]).reshape(-1, 2)
 
-    def observe(self, pose: Pose, stamp_s: float) -> Pose | None:
+    def observe(self, pose: Pose, stamp_s: float,
+                objects: Records | None = None) -> Pose | None:
         """Take ground truth; judges as many control periods as have passed since the last.
 
         Args:
             pose: Of `base_link`.
             stamp_s: When.
+            objects: `BODY`, (K,), what it can run into then; None: nobody tells.
 
         Returns:
             Where the car must be put now; None: leave it alone.
         """
+        before, self._objects = self._objects, NOTHING if objects is None else objects
         if self._wanted is not None:
             if pose.distance_m(self._wanted) > STANDS_WITHIN_M:
                 self._asked += 1
@@ -186,7 +196,7 @@ class RaceWatch:
         periods = math.floor((stamp_s - self._stamp_s) / CONTROL_PERIOD_S + 0.5)
         hold = None
         if periods:
-            hold = self._judge(self._pose, pose, periods)
+            hold = self._judge((self._pose, before), (pose, self._objects), periods)
             # Whole periods, not to `stamp_s`: what is left over counts towards the next one.
             self._pose, self._stamp_s = pose, self._stamp_s + periods * CONTROL_PERIOD_S
         self._report(stamp_s)
@@ -204,12 +214,17 @@ class RaceWatch:
     def _status(self) -> Status:
         return Status(self._control.race['status'][0])
 
-    def _judge(self, before: Pose, now: Pose, periods: int) -> Pose | None:
+    def _judge(self, then: tuple[Pose, Records], seen: tuple[Pose, Records],
+               periods: int) -> Pose | None:
         """Judge periods of even motion between two poses; returns where the car must be put.
 
         Where the car was between them is a guess that cuts bends: only where it was seen can it
-        be off the track.
+        be off the track, or crash. What stands around moves when it hears of a new run, so the
+        first period of one cannot end in a crash.
         """
+        (before, _), (now, objects) = then, seen
+        hit = (self._status == Status.IN_PROGRESS and len(objects) > 0
+               and self._collisions.hits(then, seen, periods * CONTROL_PERIOD_S))
         if self._status == Status.PREPARE and before.distance_m(now) > self.rules.still_m:
             self._locate(before)
             self._control.start(CARS, self._places['s_m'])
@@ -221,11 +236,16 @@ class RaceWatch:
                 self._places['s_m'], self._geometry.length_m,
                 np.array([before.distance_m(now) / periods]),
                 (self._places['wheels_on_track'] == 0) & (period == periods),
-                np.zeros(1, dtype=np.bool_))
+                np.array([hit and period == periods]))
             self._note(verdict.laps)
             if verdict.released[0]:
                 return self._put_back()
-        return self._hold() if self._status == Status.PAUSE else None
+        if self._status != Status.PAUSE:
+            return None
+        if self._held is None:
+            self._lane = LANE_SHARE * (1.0 if self._places['lateral_m'][0] > 0.0 else -1.0)
+            self._held = self._hold()
+        return self._held
 
     def _locate(self, pose: Pose) -> None:
         """Find the car on its course."""
@@ -244,13 +264,22 @@ class RaceWatch:
             self._trail.clear()
 
     def _hold(self) -> Pose:
-        """Where a car stands for its penalty: in the middle of the track, at its progress."""
-        s_m = float(self._control.race['last_s_m'][0])
-        return grid_pose(self.course, s_m / self.course.track.length_m, 0)
+        """Where a car stands for its penalty, and goes on: at its progress.
+
+        In the middle of the track, or where things stand on it, amid the nearer lane where there
+        is room, and behind what it hit; by the rules past it, where it hit it time and again.
+        """
+        race, track = self._control.race[0], self.course.track
+        s_m, mercy = float(race['last_s_m']), self.rules.mercy_crashes
+        if not len(self._objects):
+            return grid_pose(self.course, s_m / track.length_m, 0)
+        if race['cause'] == Status.CRASHED:
+            s_m += PLACING_GAP_M if 0 < mercy <= race['crashes_here'] else -PLACING_GAP_M
+        return self._collisions.place(track, s_m, self._lane, self._objects)
 
     def _put_back(self) -> Pose:
         """Let the car go on after its penalty, from where it was held."""
-        self._wanted, self._asked = self._hold(), 0
+        self._wanted, self._asked, self._held = self._hold(), 0, None
         self._locate(self._wanted)
         self._control.put_back(CARS, self._places['s_m'], self._geometry.length_m)
         return self._wanted

@@ -27,7 +27,7 @@ from racer_sim.gazebo.sdf import (
     shaded_box,
     unlit,
 )
-from racer_sim.gazebo.topics import WORLD
+from racer_sim.gazebo.topics import WORLD, guest_name
 from racer_sim.ground import Ground, GroundStyle, paint_ground
 from racer_sim.simulator import SimulatorConfig
 from racer_sim.starting_grid import grid_pose
@@ -57,6 +57,7 @@ class WorldSpec:
         car: Specification of all cars.
         namespaces: Of their topics, one a car.
         boxes: Obstacles and walls.
+        guests: Boxes and bots that somebody moves; nothing moves them otherwise.
         style: Colours of the ground.
         sky: sRGB above the horizon; the embedded simulator's.
         start_share: Of the lap, where the first car stands.
@@ -67,6 +68,7 @@ class WorldSpec:
     car: CarSpec = field(default_factory=CarSpec)
     namespaces: tuple[str, ...] = ('',)
     boxes: tuple[Box, ...] = ()
+    guests: tuple[Box, ...] = ()
     style: GroundStyle = field(default_factory=GroundStyle)
     sky: tuple[int, int, int] = SimulatorConfig().sky
     start_share: float = 0.0
@@ -107,9 +109,11 @@ def world_sdf(spec: WorldSpec, ground: Ground) -> str:
     cars = [car_model(spec.car, number, namespace,
                       grid_pose(spec.course, spec.start_share, number))
             for number, namespace in enumerate(spec.namespaces)]
-    boxes = [_box_model(number, box) for number, box in enumerate(spec.boxes)]
+    boxes = [_box_model(f'{"wall" if box.is_wall else "obstacle"}_{number}', box)
+             for number, box in enumerate(spec.boxes)]
+    guests = [_box_model(guest_name(number), box) for number, box in enumerate(spec.guests)]
     return document(sdf('world', *_systems(spec.pace), _scene(spec.sky), _sun(),
-                        _road(ground), _field(spec.style), *boxes, *cars, name=WORLD))
+                        _road(ground), _field(spec.style), *boxes, *guests, *cars, name=WORLD))
 
 
 def _systems(pace: float) -> tuple[Element, ...]:
@@ -164,11 +168,10 @@ def _plane(x_m: float, y_m: float) -> Element:
     return sdf('geometry', sdf('plane', sdf('normal', (0.0, 0.0, 1.0)), sdf('size', (x_m, y_m))))
 
 
-def _box_model(number: int, standing: Box) -> Element:
-    """An obstacle or a piece of a wall."""
+def _box_model(name: str, standing: Box) -> Element:
+    """An obstacle, a piece of a wall or a bot: static, so that nothing pushes it away."""
     size_m = standing.length_m, standing.width_m, standing.height_m
     solid = sdf('collision', pose((0.0, 0.0, standing.height_m / 2)), box(size_m), name='solid')
     link = sdf('link', solid, *shaded_box(size_m, standing.colour), name='link')
-    kind = 'wall' if standing.is_wall else 'obstacle'
     return sdf('model', pose((standing.x_m, standing.y_m, 0.0), standing.yaw_rad),
-               sdf('static', True), link, name=f'{kind}_{number}')
+               sdf('static', True), link, name=name)

@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer_sim.bodies import Box
+from racer_sim.driven_guests import DrivenGuests, bodies_met
 from racer_sim.driven_world import PERIOD_NS, DrivenWorldConfig, Motion
 from racer_sim.gazebo import messages
 from racer_sim.gazebo.car_link import CarLink
 from racer_sim.gazebo.car_model import STEP_S
 from racer_sim.gazebo.server import GazeboServer, gz_program
-from racer_sim.gazebo.topics import CONTROL, SET_POSE
+from racer_sim.gazebo.topics import CONTROL, SET_POSE, SET_POSES, guest_name
 from racer_sim.gazebo.transport import GazeboError, Node, Requests
 from racer_sim.starting_grid import Pose, grid_pose, one_course
 from racer_sim.world import WorldSpec, write_world
@@ -62,7 +63,7 @@ class GazeboConfig:
         world: Track, direction, image ages and colours, as for the embedded simulator.
         paused: Lock-step: it steps when told to.
         factor: Otherwise: simulated seconds per second.
-        boxes: Obstacles and walls.
+        boxes: Obstacles and walls, beside those of the race.
         gui: Whether it is shown on a screen.
         partition: Who hears it: by default nobody else; empty: that of the environment.
     """
@@ -97,6 +98,7 @@ class GazeboWorld:
 
         Raises:
             GazeboError: It is missing, or does not start; the message says which part.
+            ConfigError: There is no room for boxes or bots.
         """
         gz_program()  # of all that may be missing, people should hear of this first
         self.course = one_course(config.world.track, config.world.direction)
@@ -104,15 +106,18 @@ class GazeboWorld:
         self._random = np.random.default_rng(config.world.seed)
         self._held = np.zeros((len(namespaces), 2))
         self._after_steps = [self._draw_age() for _ in namespaces]
+        self._car = car
         self._starts = [grid_pose(self.course, config.world.start_share, place)
                         for place in range(len(namespaces))]
+        self._guests = DrivenGuests(config.world.race, self.course, car, config.world.seed,
+                                    self._starts[0])
         partition = config.partition
         if partition is None:
             partition = f'racer_{secrets.token_hex(6)}'
         node = Node(partition)
         world = write_world(WorldSpec(
             course=self.course, car=car, namespaces=namespaces, boxes=config.boxes,
-            start_share=config.world.start_share,
+            guests=self._guests.boxes, start_share=config.world.start_share,
             pace=0.0 if config.paused else config.factor), folder)
         self._server = GazeboServer(world, partition, paused=config.paused, gui=config.gui)
         self._requests = Requests(partition)
@@ -202,6 +207,7 @@ class GazeboWorld:
         """
         after = (self._after_steps if after_s is None
                  else np.rint(after_s / STEP_S).astype(int).tolist())
+        self.move_bots(self.time_ns)
         cuts = sorted({0, STEPS, *range(RENEWED_STEPS, STEPS, RENEWED_STEPS), *after})
         for begin, end in pairwise(cuts):
             for index, car in enumerate(self.cars):
@@ -223,7 +229,7 @@ class GazeboWorld:
         """
         self._held[car] = 0.0
         self._after_steps[car] = self._draw_age()
-        self.cars[car].begin_lift(pose)
+        self.begin_lift(car, pose)
         while self.cars[car].lift is not None:
             for other in self.cars:
                 other.command(NEUTRAL, CONTROL_PERIOD_S)
@@ -231,17 +237,69 @@ class GazeboWorld:
             self._step(STEPS)
         self._await_sensors()
 
+    def begin_lift(self, car: int, pose: Pose) -> None:
+        """Begin to put a car anywhere; in real time, its link goes on with it."""
+        if car == 0:
+            self._guests.put_car(pose)
+        self.cars[car].begin_lift(pose)
+
+    @property
+    def has_guests(self) -> bool:
+        """Whether there are boxes or bots."""
+        return len(self._guests.bodies) > 0
+
+    def follow(self, run: int, laps: int) -> None:
+        """Move boxes and bots by what race control says of the first car; see `DrivenGuests`.
+
+        Raises:
+            GazeboError: Gazebo does not move them.
+        """
+        if self._guests.follow(run, laps):
+            self._put_guests()
+
+    def move_bots(self, stamp_ns: int) -> None:
+        """Drive the bots one control period.
+
+        Args:
+            stamp_ns: When it begins.
+
+        Raises:
+            GazeboError: Gazebo does not move them.
+        """
+        if self._guests.step(self.cars[0].motion(stamp_ns).pose):
+            self._put_guests()
+
+    def _put_guests(self) -> None:
+        poses = {guest_name(number): Pose(float(body['x_m']), float(body['y_m']),
+                                          float(body['yaw_rad']))
+                 for number, body in enumerate(self._guests.bodies)}
+        self._ask_to_put(SET_POSES, messages.POSES, messages.model_poses(poses), str(poses))
+
+    def objects(self, car: int, stamp_ns: int) -> NDArray[np.void]:
+        """What a car can run into: `BODY`, (K,).
+
+        Args:
+            car: Which.
+            stamp_ns: When, for the other cars; boxes and bots are where they are now.
+        """
+        others = {number: other.motion(stamp_ns).pose for number, other in enumerate(self.cars)
+                  if number != car}
+        return bodies_met(self._guests.bodies, self._car, others)
+
     def put(self, model: str, pose: Pose) -> None:
         """Move a model, with the velocity that it has.
 
         Raises:
             GazeboError: There is none of this name, or no answer.
         """
-        if not self._requests.call(SET_POSE, messages.POSE, messages.model_pose(model, pose),
-                                   ANSWER_S):
+        self._ask_to_put(SET_POSE, messages.POSE, messages.model_pose(model, pose),
+                         f'{model!r} to {pose}')
+
+    def _ask_to_put(self, service: str, kind: str, request: bytes, what: str) -> None:
+        if not self._requests.call(service, kind, request, ANSWER_S):
             self.require_alive()
-            raise GazeboError(f'Gazebo did not put {model!r} to {pose}; allowed: a model of the '
-                              'world, while it runs.')
+            raise GazeboError(f'Gazebo did not put {what}; allowed: a model of the world, while '
+                              'it runs.')
 
     def _draw_age(self) -> int:
         """Steps after which a command takes effect."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ TWIST: Final = 'gz.msgs.Twist'
 ACTUATORS: Final = 'gz.msgs.Actuators'
 WORLD_CONTROL: Final = 'gz.msgs.WorldControl'
 POSE: Final = 'gz.msgs.Pose'
+POSES: Final = 'gz.msgs.Pose_V'
 BOOLEAN: Final = 'gz.msgs.Boolean'
 
 _HEADER: Final = 1
@@ -142,3 +144,8 @@ def model_pose(model: str, pose: Pose) -> bytes:
     turn = wire.of_double(4, math.sin(half)) + wire.of_double(5, math.cos(half))
     return (wire.of_bytes(2, model.encode()) + wire.of_bytes(4, place)
             + wire.of_bytes(5, turn))
+
+
+def model_poses(poses: Mapping[str, Pose]) -> bytes:
+    """A Pose_V that puts models onto the ground."""
+    return b''.join(wire.of_bytes(2, model_pose(*each)) for each in poses.items())

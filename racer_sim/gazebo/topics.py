@@ -8,6 +8,9 @@ WORLD: Final = 'racer'
 CONTROL: Final = f'/world/{WORLD}/control'
 """Pauses and steps."""
 
+SET_POSES: Final = f'/world/{WORLD}/set_pose_vector/blocking'
+"""Puts several models somewhere."""
+
 SET_POSE: Final = f'/world/{WORLD}/set_pose/blocking'
 """Puts a model somewhere; it keeps its velocity."""
 
@@ -23,6 +26,11 @@ BUMPER: Final = 'sim/contacts'
 def model_name(namespace: str) -> str:
     """The model of the car of a namespace."""
     return namespace or 'car'
+
+
+def guest_name(number: int) -> str:
+    """The model of a box or bot that is moved, by its number from 0."""
+    return f'guest_{number}'
 
 
 def gz_topic(namespace: str, name: str) -> str:

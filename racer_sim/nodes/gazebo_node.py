@@ -62,6 +62,8 @@ class GazeboNode(Node):
         if not self._own:
             told: Any = self.create_guard_condition(self._on_bridged_command)
             self._world.cars[0].listen(told.trigger)
+        if self._world.has_guests:
+            self._cars[0].follow_race(self._world.follow)
         Diagnostics(self, self._report)
         self.create_timer(self._pace.tick_s if self._lockstep else self._tick_s, self._tick,
                           clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -112,6 +114,8 @@ class GazeboNode(Node):
                 if car.lift is None and car.sensed_ns > self._shown_ns[index]]
         if news:
             self._show(news)
+        if 0 in news:
+            self._world.move_bots(self._shown_ns[0])
 
     def _lifting(self, lift: Callable[[], None]) -> None:
         """Lift a car, and count if it does not get there."""
@@ -125,7 +129,7 @@ class GazeboNode(Node):
             self._lifting(partial(self._world.lift, car, pose))
             self._show((car,))
         else:
-            self._world.cars[car].begin_lift(pose)
+            self._world.begin_lift(car, pose)
 
     def _show(self, cars: Iterable[int]) -> None:
         self._say_clock()
@@ -133,9 +137,10 @@ class GazeboNode(Node):
             sensed, now_s = self._world.cars[index], time.monotonic()
             stamp_ns = self._shown_ns[index] = sensed.sensed_ns
             self._pace.offer(index, stamp_ns, now_s)
-            self._cars[index].send(sensed.motion(stamp_ns), sensed.scan(stamp_ns),
-                                   self._world.image(index, stamp_ns),
-                                   stamp_ns / ros.NANOSECONDS)
+            self._cars[index].send(
+                sensed.motion(stamp_ns), self._world.objects(index, stamp_ns),
+                sensed.scan(stamp_ns), self._world.image(index, stamp_ns),
+                stamp_ns / ros.NANOSECONDS)
 
     def _say_clock(self) -> None:
         if self._clock_out is not None:

@@ -1,11 +1,11 @@
 """Race control on the graph: watches ground truth, tells the race, puts the car where it belongs.
 
-It knows `sim/odom` and the track, and nothing of the simulator behind them.
+It knows `sim/odom`, the track, and `sim/objects` where there are any; nothing of the simulator
+behind them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from geometry_msgs.msg import PoseWithCovarianceStamped
@@ -14,45 +14,25 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
+from visualization_msgs.msg import MarkerArray
 
+from racer_sim.moments import Moment, Moments
 from racer_sim.nodes.markers import car_markers, line_path, marker_array, track_markers
+from racer_sim.nodes.objects import objects_of
 from racer_sim.nodes.poses import pose_of, stamped_pose
+from racer_sim.nodes.race_settings import RaceSettings
 from racer_sim.race_watch import RaceWatch
-from racer_sim.rules import RaceRules
 from racer_sim.starting_grid import Pose, one_course
 from racer_vehicle import contract
 from racer_vehicle.errors import MessageError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
-from racer_vehicle.nodes.parameters import declare, declare_car, require_settings, setting
+from racer_vehicle.nodes.parameters import declare, declare_car
 from racer_vehicle.nodes.running import run_node
 
 DRAWN_S: Final = 1.0 / (contract.topic('race/markers').rate_hz or 1.0)
 SHARE: Final = 'start_share'
 """The one parameter that may change while the node runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaceSettings:
-    """Parameters of race control, beside the car's and `start_share`."""
-
-    track: str = setting('oval', 'name or file')
-    direction: str = setting('forward', 'of travel', choices=('forward', 'reverse'))
-    place: int = setting(0, 'on the starting grid, from 0', low=0, high=63)
-    laps: int = setting(3, 'that complete a run', low=1, high=100_000)
-    resets: int = setting(0, 'incidents that a run survives', low=0, high=1_000_000)
-    time_limit_s: float = setting(180.0, 'longest run, simulated seconds', low=0.1, high=1e6)
-    off_track_penalty_s: float = setting(2.0, 'standing time after an incident, s', low=0.0,
-                                         high=600.0)
-
-    def __post_init__(self) -> None:
-        require_settings(self)
-
-    @property
-    def rules(self) -> RaceRules:
-        """What counts."""
-        return RaceRules(laps=self.laps, resets=self.resets, time_limit_s=self.time_limit_s,
-                         off_track_penalty_s=self.off_track_penalty_s)
 
 
 class RaceControlNode(Node):
@@ -75,13 +55,14 @@ class RaceControlNode(Node):
         course = one_course(settings.track, settings.direction)
         self._watch = RaceWatch(course, settings.rules, self._car)
         self._track_markers, self._pose = track_markers(course.track), Pose(0.0, 0.0, 0.0)
-        self._drops, self._last_status = Drops(self), ''
+        self._drops, self._last_status, self._moments = Drops(self), '', Moments()
         self._grid_place = settings.place
         self._state_out = ros.publisher(self, 'race/state')
         self._place_out = ros.publisher(self, 'sim/place')
         self._markers_out = ros.publisher(self, 'race/markers')
         self._line_out = ros.publisher(self, 'race/racing_line')
         ros.subscription(self, 'sim/odom', self._on_odometry)
+        ros.subscription(self, 'sim/objects', self._on_objects)
         ros.subscription(self, 'initialpose', self._on_initial_pose)
         ros.service(self, 'race/reset', self._on_reset)
         Diagnostics(self, self._report)
@@ -92,10 +73,25 @@ class RaceControlNode(Node):
 
     def _on_odometry(self, message: Odometry) -> None:
         pose = self._pose_of(message.pose.pose, message, 'sim/odom')
-        if pose is None:
-            return
-        self._pose = pose
-        hold = self._watch.observe(pose, ros.to_seconds(message.header.stamp))
+        if pose is not None:
+            self._moments.put_pose(pose, ros.to_seconds(message.header.stamp))
+            self._judge()
+
+    def _on_objects(self, message: MarkerArray) -> None:
+        try:
+            self._moments.put_objects(*objects_of(message))
+        except MessageError as error:
+            self._drops.note('sim/objects', str(error))
+        else:
+            self._judge()
+
+    def _judge(self) -> None:
+        for moment in self._moments.complete():
+            self._observe(moment)
+
+    def _observe(self, moment: Moment) -> None:
+        self._pose = moment.pose
+        hold = self._watch.observe(*moment)
         state = self._watch.state
         self._state_out.publish(String(data=state.to_json()))
         if state.status != self._last_status:

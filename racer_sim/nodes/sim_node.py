@@ -48,6 +48,8 @@ class SimNode(Node):
         for index, simulated in enumerate(self._cars):
             simulated.listen(partial(self._on_command, index), partial(self._on_place, index),
                              partial(self._on_place, index, self._world.start_of(index)))
+        if self._world.has_guests:
+            self._cars[0].follow_race(self._world.follow)
         Diagnostics(self, self._report)
         self.create_timer(self._pace.tick_s, self._tick,
                           clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -84,7 +86,8 @@ class SimNode(Node):
         images, scans = self._world.images(), self._world.scans()
         for car in cars:
             self._pace.offer(car, stamp_ns, time.monotonic())
-            self._cars[car].send(self._world.motion(car), scans[car], images[car], stamp_s)
+            self._cars[car].send(self._world.motion(car), self._world.objects(car), scans[car],
+                                 images[car], stamp_s)
 
     def _say_clock(self) -> float:
         """Tell the time, seconds, where it is ours to tell."""

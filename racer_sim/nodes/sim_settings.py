@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from racer_sim.driven_world import DrivenWorldConfig
+from racer_sim.obstacle_words import places_of
 from racer_sim.pace import LockStep, Pace, RealTime
+from racer_sim.race_format import Bots, Obstacles, RaceFormat
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.nodes.parameters import require_settings, setting
 from racer_vehicle.spec import CONTROL_PERIOD_S
@@ -14,6 +16,8 @@ from racer_vehicle.spec import CONTROL_PERIOD_S
 MODES: Final = ('lockstep', 'realtime')
 STAMPS: Final = ('simulated', 'system')
 IMAGES: Final = ('mono8', 'rgb8')
+MOST_RACING: Final = 8
+"""Cars of a race; more may share a track to learn on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,17 @@ class DrivenSettings:
     image_age_max_s: float = setting(CONTROL_PERIOD_S, 'the most; drawn when a car is placed',
                                      low=0.0, high=CONTROL_PERIOD_S)
     seed: int = setting(0, 'of what is drawn', low=0, high=2**31 - 1)
+    obstacles: int = setting(0, 'boxes on the track', low=0, high=6)
+    obstacle_places: str = setting('', 'share of the lap and lane of each, as in "0.2,left '
+                                   '0.6,right"; empty: random')
+    obstacles_move: bool = setting(True, 'random ones move after each lap, and not only for each '
+                                   'run, as race control says')
+    obstacle_gap_m: float = setting(2.0, 'least distance between two along the lap', low=0.5,
+                                    high=100.0)
+    bots: int = setting(0, 'scripted cars', low=0, high=4)
+    bot_slowest_mps: float = setting(0.3, 'each draws its own speed, from this', low=0.0, high=6.0)
+    bot_fastest_mps: float = setting(0.7, 'to this', low=0.0, high=6.0)
+    bots_change_lanes: bool = setting(False, 'whether they do, now and then')
 
     @property
     def world(self) -> DrivenWorldConfig:
@@ -39,7 +54,17 @@ class DrivenSettings:
         return DrivenWorldConfig(
             track=self.track, direction=self.direction, seed=self.seed, rgb=self.image == 'rgb8',
             start_share=self.start_share, image_age_min_s=self.image_age_min_s,
-            image_age_max_s=self.image_age_max_s)
+            image_age_max_s=self.image_age_max_s, race=self.race)
+
+    @property
+    def race(self) -> RaceFormat:
+        """Who and what is on the track."""
+        return RaceFormat(
+            cars=min(len(self.namespaces), MOST_RACING),
+            obstacles=Obstacles(count=self.obstacles, places=places_of(self.obstacle_places),
+                                moved=self.obstacles_move, min_gap_m=self.obstacle_gap_m),
+            bots=Bots(count=self.bots, slowest_mps=self.bot_slowest_mps,
+                      fastest_mps=self.bot_fastest_mps, changes_lanes=self.bots_change_lanes))
 
     @property
     def pace(self) -> Pace:

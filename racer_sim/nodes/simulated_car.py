@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 
 from racer_sim.driven_world import Motion
+from racer_sim.nodes.objects import objects_message
 from racer_sim.nodes.poses import pose_message, pose_of
 from racer_sim.nodes.transforms import transforms
+from racer_sim.race_watch import RaceState
 from racer_sim.starting_grid import Pose
 from racer_vehicle import contract
-from racer_vehicle.errors import MessageError
+from racer_vehicle.errors import ConfigError, MessageError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Drops
 from racer_vehicle.nodes.messages import (
@@ -30,6 +32,7 @@ from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
 
 ODOM, IMAGE, SCAN = 'sim/odom', 'sim/camera/image_raw', 'sim/scan'
 INFO, COMMAND, PLACE = 'sim/camera/camera_info', 'sim/cmd_vel', 'sim/place'
+OBJECTS, RACE = 'sim/objects', 'race/state'
 
 
 class SimulatedCar:
@@ -44,13 +47,13 @@ class SimulatedCar:
             namespace: The car's, below the node's own.
             car: The car.
             drops: Told what could not be used.
-            bridged: Another program carries sensors and commands: nothing is sent, and of what
-                comes in only places and resets are listened to.
+            bridged: Another program carries sensors and commands: only objects are sent, and
+                commands are not listened to.
         """
         self._node, self._namespace, self._car, self._drops = node, namespace, car, drops
         self._bridged = bridged
-        self._out = {} if bridged else {
-            name: ros.publisher(node, name, namespace) for name in (ODOM, SCAN, INFO, IMAGE)}
+        names = (OBJECTS,) if bridged else (OBJECTS, ODOM, SCAN, INFO, IMAGE)
+        self._out = {name: ros.publisher(node, name, namespace) for name in names}
         self._say_transform = transforms(node, namespace, car)
         self._last: dict[str, Any] = {}
         self._steering_rad = 0.0
@@ -87,6 +90,22 @@ class SimulatedCar:
         ros.subscription(self._node, PLACE, on_place, self._namespace)
         ros.service(self._node, 'sim/reset', on_reset, self._namespace)
 
+    def follow_race(self, follow: Callable[[int, int], None]) -> None:
+        """Listen to race control.
+
+        Args:
+            follow: Told the number of the run, and how many laps are completed in it.
+        """
+        def on_state(message: Any) -> None:
+            try:
+                state = RaceState.from_json(message.data)
+            except ConfigError as error:
+                self._drops.note(RACE, str(error))
+            else:
+                follow(state.run, state.laps)
+
+        ros.subscription(self._node, RACE, on_state, self._namespace)
+
     def _command(self, message: Any) -> DriveCommand:
         """The command of a message; neutral for one that is not finite."""
         command = command_of(message.twist, self._steering_rad, self._car.wheelbase_m)
@@ -96,29 +115,35 @@ class SimulatedCar:
         self._steering_rad = command.steering_rad
         return command
 
-    def send(self, motion: Motion, ranges_m: NDArray[np.float32], image: NDArray[np.uint8],
-             stamp_s: float) -> None:
+    def send(self, motion: Motion, objects: NDArray[np.void], ranges_m: NDArray[np.float32],
+             image: NDArray[np.uint8], stamp_s: float) -> None:
         """Send what the car senses; the image last, because commands follow on it.
 
         Args:
             motion: Ground truth.
+            objects: `BODY`, (K,), what the car can run into; none: nothing is said of them.
             ranges_m: float32, (rays,).
             image: uint8, (height, width) or (height, width, 3).
             stamp_s: When.
         """
         if self._say_transform is not None:
             self._say_transform(motion, stamp_s)
-        if self._bridged:
-            return
+        self._last = {OBJECTS: objects_message(objects, stamp_s)} if len(objects) else {}
+        if not self._bridged:
+            self._last |= self._sensed(motion, ranges_m, image, stamp_s)
+        self.send_again()
+
+    def _sensed(self, motion: Motion, ranges_m: NDArray[np.float32], image: NDArray[np.uint8],
+                stamp_s: float) -> dict[str, Any]:
+        """The messages of what the car senses, in the order in which they go out."""
         stamp, lidar = ros.to_stamp(stamp_s), self._car.lidar
-        self._last = {
+        return {
             ODOM: odometry_message(motion, stamp),
             SCAN: scan_message(Scan(ranges_m, stamp_s), lidar, CONTROL_PERIOD_S,
                                contract.topic(SCAN).frame),
             INFO: camera_info_message(self._car.camera, stamp_s, contract.topic(INFO).frame),
             IMAGE: image_message(Frame(image, stamp_s), contract.topic(IMAGE).frame),
         }
-        self.send_again()
 
     def send_again(self) -> None:
         """Send the same once more, stamps and all."""

@@ -24,8 +24,8 @@ from racer_vehicle.errors import ConfigError
 
 pytestmark = pytest.mark.ros
 
-NOT_BRIDGED = {'sim/place'}
-"""Gazebo has a service for it, and the Gazebo node calls it."""
+NOT_BRIDGED = {'sim/place', 'sim/objects', 'race/state'}
+"""What the Gazebo node says and hears itself: Gazebo has services for it."""
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from racer_sim.nodes.race_control_node import RaceControlNode, RaceSettings
+from racer_sim.nodes.race_control_node import RaceControlNode
+from racer_sim.nodes.race_settings import RaceSettings
 from racer_sim.race_watch import RaceState
 from racer_sim.starting_grid import one_course
 from racer_vehicle import contract

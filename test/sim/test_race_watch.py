@@ -3,6 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from racer_sim.bodies import BOT_OWNER, Box, body_of, car_body
+from racer_sim.driven_guests import DrivenGuests
+from racer_sim.race_format import Obstacles, RaceFormat
 from racer_sim.race_watch import ASK_AGAIN, RaceState, RaceWatch
 from racer_sim.rules import RaceRules, Status
 from racer_sim.simulator import Simulator, SimulatorConfig
@@ -196,3 +199,107 @@ def test_a_state_survives_its_way_as_text():
 def test_text_that_is_no_state_is_refused(text):
     with pytest.raises(ConfigError, match='allowed: a JSON object'):
         RaceState.from_json(text)
+
+
+BOX_AT_M = 4.0
+
+
+def box(lateral_m=0.0, s_m=BOX_AT_M):
+    x_m, y_m, yaw_rad = map(float, TRACK.pose_at(s_m, lateral_m))
+    return np.array([body_of(Box(x_m=x_m, y_m=y_m, yaw_rad=yaw_rad))])
+
+
+class Company(Car):
+    """A car that race control sees together with what is around it."""
+
+    def __init__(self, around, **rules):
+        self.around = around
+        super().__init__(**rules)
+
+    def see(self, pose=None):
+        return self.watch.observe(pose or self.pose, self.stamp_s, self.around)
+
+
+def test_a_crash_ends_a_run_without_resets():
+    car = Company(box())
+    car.go(BOX_AT_M)
+    assert (car.watch.state.status, car.watch.state.cause) == ('crashed', 'crashed')
+    assert car.s_m < BOX_AT_M + 0.2
+
+
+def test_who_passes_a_box_has_not_crashed():
+    car = Company(box(0.35))
+    car.go(BOX_AT_M + 1.0)
+    assert car.watch.state.incidents == 0
+
+
+def test_after_a_crash_the_car_is_held_for_its_penalty_behind_what_it_hit():
+    car = Company(box(), resets=3, collision_penalty_s=2.0)
+    hold = car.go(BOX_AT_M)
+    assert (car.watch.state.status, car.watch.state.cause) == ('pause', 'crashed')
+    at = TRACK.project((hold.x_m, hold.y_m))
+    assert BOX_AT_M - 2.2 < float(at.s_m) < BOX_AT_M - 1.0
+    assert abs(float(at.lateral_m)) > 0.1, 'amid a lane'
+    car.s_m, car.lateral_m = float(at.s_m), float(at.lateral_m)
+    asked = car.stand(round(2.0 / CONTROL_PERIOD_S) + 2)
+    assert sum(place is not None for place in asked) == pytest.approx(
+        2.0 / CONTROL_PERIOD_S, abs=2)
+    assert car.watch.state.status == 'in_progress'
+    assert car.watch.state.incidents == 1
+
+
+def test_by_mercy_the_car_is_put_past_what_it_hits_time_and_again():
+    car = Company(box(), resets=9, collision_penalty_s=0.2, mercy_crashes=2)
+    places_m = []
+    for _ in range(2):
+        hold = None
+        while hold is None:
+            hold = car.go(0.12)
+        at = TRACK.project((hold.x_m, hold.y_m))
+        places_m.append(float(at.s_m))
+        car.s_m, car.lateral_m = places_m[-1], float(at.lateral_m)
+        car.stand(6)
+        car.lateral_m = 0.0
+    assert places_m[0] < BOX_AT_M < places_m[1]
+
+
+def test_a_bot_that_runs_into_the_car_is_to_blame_and_not_the_car():
+    bot = np.array([car_body(CAR, BOT_OWNER, (0, 0, 0))])
+
+    def around(s_m):
+        bot['x_m'], bot['y_m'], bot['yaw_rad'] = map(float, TRACK.pose_at(s_m))
+        return bot.copy()
+
+    for blame, expected in (('striker', 'in_progress'), ('both', 'crashed')):
+        car = Company(around(0.0), blame=blame)
+        car.go(1.2, step_m=0.12)
+        for s_m in np.arange(0.7, 1.2, 0.05):
+            car.around = around(s_m)
+            car.go(0.01, step_m=0.01)
+        assert car.watch.state.status == expected, blame
+    car = Company(around(1.5))
+    car.go(1.5)
+    assert car.watch.state.status == 'crashed', 'the other way round'
+
+
+def test_it_judges_crashes_as_the_simulator_that_trains_does():
+    race = RaceFormat(obstacles=Obstacles(count=1, places=((0.1, 1),)))
+    simulator = Simulator([COURSE], CAR, SimulatorConfig(
+        cars=1, rules=RaceRules(laps=1), race=race), seed=3)
+    half_m = float(TRACK.left_m[0])
+    simulator.place(np.array([0]), np.array([0]), np.array([0.0]), 0.5)
+    guests = DrivenGuests(race, COURSE, CAR, 0, Pose(0.0, 0.0, 0.0))
+    watch = RaceWatch(COURSE, RaceRules(laps=1), CAR)
+    for step in range(200):
+        state = simulator.state[0]
+        watch.observe(Pose(*(float(state[name]) for name in ('x_m', 'y_m', 'yaw_rad'))),
+                      step * CONTROL_PERIOD_S, guests.bodies)
+        if step:
+            assert watch.state.status == Status(simulator.control.race[0]['status']).label
+        if watch.state.status == 'crashed':
+            break
+        x_m, y_m, _ = TRACK.pose_at(simulator.places['s_m'][0] + 0.6, 0.5 * half_m)
+        bearing = math.atan2(y_m - state['y_m'], x_m - state['x_m']) - state['yaw_rad']
+        steering = math.atan2(2 * 0.164 * math.sin(bearing), 0.6)
+        simulator.step(np.array([[np.clip(steering, -0.5, 0.5), 1.5]]))
+    assert watch.state.status == 'crashed'

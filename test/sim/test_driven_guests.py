@@ -1,0 +1,123 @@
+"""Boxes and bots of simulators that somebody else drives: where they are, and who sees them."""
+
+import numpy as np
+import pytest
+
+from racer_sim.driven_guests import DrivenGuests
+from racer_sim.driven_world import DrivenWorld, DrivenWorldConfig
+from racer_sim.race_format import Bots, Obstacles, RaceFormat
+from racer_sim.starting_grid import Pose, grid_pose, one_course
+from racer_vehicle.errors import ConfigError
+from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
+
+CAR = CarSpec()
+COURSE = one_course('oval', 'forward')
+START = grid_pose(COURSE, 0.0, 0)
+THREE = RaceFormat(obstacles=Obstacles(count=3))
+NAMED = RaceFormat(obstacles=Obstacles(count=1, places=((0.1, 1),)))
+ONE_BOT = RaceFormat(bots=Bots(count=1, slowest_mps=0.6, fastest_mps=0.6))
+
+
+def guests(race=THREE, seed=0):
+    return DrivenGuests(race, COURSE, CAR, seed, START)
+
+
+def world(race, **settings):
+    return DrivenWorld(DrivenWorldConfig(track='oval', race=race, **settings), CAR, 1)
+
+
+def places(one):
+    return one.bodies['x_m'].tolist(), one.bodies['y_m'].tolist()
+
+
+def test_the_same_seed_run_and_lap_give_the_same_places():
+    one, two, other = guests(), guests(), guests(seed=1)
+    for run, laps in ((1, 0), (1, 1), (2, 0)):
+        assert one.follow(run, laps)
+        two.follow(run, laps)
+        assert places(one) == places(two)
+        other.follow(run, laps)
+        assert places(one) != places(other)
+
+
+def test_who_missed_a_lap_stands_where_the_others_do():
+    one, late = guests(), guests()
+    for run, laps in ((1, 0), (1, 1), (1, 2)):
+        one.follow(run, laps)
+    late.follow(1, 2)
+    assert places(one) == places(late)
+
+
+def test_boxes_move_once_a_lap_and_keep_away_from_where_the_car_begins():
+    one, seen = guests(), []
+    for laps in range(20):
+        assert one.follow(1, laps)
+        assert not one.follow(1, laps), 'it has moved already'
+        seen.append(places(one))
+        apart = np.hypot(one.bodies['x_m'] - START.x_m, one.bodies['y_m'] - START.y_m)
+        assert apart.min() > 0.8
+    assert len({str(each) for each in seen}) == 20
+
+
+@pytest.mark.parametrize(('obstacles', 'each_run'), [
+    (Obstacles(count=2, moved=False), True), (Obstacles(count=1, places=((0.3, -1),)), False)])
+def test_boxes_that_do_not_move_between_laps_stay(obstacles, each_run):
+    one = guests(RaceFormat(obstacles=obstacles))
+    one.follow(1, 0)
+    before = places(one)
+    one.follow(1, 1)
+    assert places(one) == before
+    one.follow(2, 0)
+    assert (places(one) != before) == each_run
+
+
+def test_bots_drive_on_and_stop_behind_the_car():
+    one = guests(ONE_BOT)
+    one.follow(1, 0)
+    before = Pose(*(float(one.bodies[name][0]) for name in ('x_m', 'y_m', 'yaw_rad')))
+    one.step(Pose(50.0, 50.0, 0.0))
+    after = Pose(*(float(one.bodies[name][0]) for name in ('x_m', 'y_m', 'yaw_rad')))
+    assert after.distance_m(before) == pytest.approx(0.6 * CONTROL_PERIOD_S, rel=0.2)
+    ahead = Pose(after.x_m + 0.45 * np.cos(after.yaw_rad),
+                 after.y_m + 0.45 * np.sin(after.yaw_rad), after.yaw_rad)
+    one.step(ahead)
+    assert places(one) == ([after.x_m], [after.y_m])
+
+
+def test_a_box_is_seen_scanned_and_told_of():
+    driven = world(NAMED)
+    s_m = 0.1 * COURSE.track.length_m
+    half_m = COURSE.track.left_m[0]
+    driven.lift(0, Pose(*map(float, COURSE.track.pose_at(s_m - 1.0, 0.5 * half_m))),
+                takes_time=False)
+    bare = world(RaceFormat())
+    bare.lift(0, driven.motion(0).pose, takes_time=False)
+    assert np.abs(driven.images().astype(int) - bare.images()).max() > 20
+    assert np.isinf(bare.scans()).all()
+    nearest_m = driven.scans().min()
+    assert nearest_m == pytest.approx(1.0 - 0.2 - CAR.lidar.x_m, abs=0.1)
+    (box,) = driven.objects(0)
+    assert (box['length_m'], box['width_m'], box['height_m']) == (0.4, 0.3, 0.25)
+    assert len(bare.objects(0)) == 0
+
+
+def test_race_control_moves_the_boxes_of_a_world():
+    driven = world(THREE)
+    driven.follow(1, 0)
+    before = driven.objects(0)
+    driven.follow(1, 1)
+    assert not np.array_equal(driven.objects(0)['x_m'], before['x_m'])
+
+
+def test_cars_of_one_world_are_objects_to_each_other():
+    driven = DrivenWorld(DrivenWorldConfig(track='oval'), CAR, 2)
+    driven.lift(1, Pose(1.0, 2.0, 0.5), takes_time=False)
+    (other,) = driven.objects(0)
+    assert (other['x_m'], other['y_m'], other['length_m']) == (1.0, 2.0, CAR.length_m)
+    assert driven.objects(1)['x_m'] == pytest.approx(driven.motion(0).pose.x_m)
+
+
+def test_too_many_things_for_a_lap_are_refused():
+    crowd = RaceFormat(obstacles=Obstacles(count=6, min_gap_m=10.0))
+    with pytest.raises(ConfigError, match='6 obstacles or bots 10 m apart need'):
+        world(crowd)
