@@ -50,6 +50,16 @@ class Channel:
             self._doorstep.register(bell, select.POLLIN)
             self._doorstep.register(reading, 0)  # only whether the writer has gone
 
+    @property
+    def reading(self) -> int:
+        """File descriptor that it reads from, e.g. to wait for it among others."""
+        return self._reading
+
+    def leave(self) -> None:
+        """Close both ends here, in a fork that has no part in the conversation."""
+        os.close(self._reading)
+        os.close(self._writing)
+
     def send(self, *parts: bytes) -> None:
         """Send one message.
 

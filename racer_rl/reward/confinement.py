@@ -1,4 +1,4 @@
-"""What a process may no longer do once it runs a person's reward function.
+"""What a process may no longer do once it runs what a person brought: a reward function, a policy.
 
 Limits of the operating system and an audit hook of Python's. They stop mistakes and careless
 code, and say which line it was; they are no wall against somebody who means harm.
@@ -45,17 +45,20 @@ class Refused(PermissionError):
 class Confinement:
     """The limits of this process; they cannot be taken off again."""
 
-    def __init__(self, memory_bytes: int, cpu_s: float) -> None:
+    def __init__(self, memory_bytes: int, cpu_s: float, *, film_bytes: int = 0) -> None:
         """Set the limits that stay.
 
         Args:
             memory_bytes: Address space beyond what is used now.
             cpu_s: CPU time of one piece of work; see `begin_work`.
+            film_bytes: How large a file may become that is written between two pieces, by an
+                encoder that needs threads; 0: none, and no threads.
         """
         self._cpu_s, self._at_work = cpu_s, False
         _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_FSIZE, 0)
-        _limit(resource.RLIMIT_NPROC, 0)
+        _limit(resource.RLIMIT_FSIZE, film_bytes)
+        if not film_bytes:
+            _limit(resource.RLIMIT_NPROC, 0)
         if (used := _address_space()) is not None:
             _limit(resource.RLIMIT_AS, used + memory_bytes)
         sys.addaudithook(self._hear)
