@@ -126,6 +126,11 @@ class ConfinedRaces:
             raise
         return _raced(answer, ranking, name)
 
+    @property
+    def process_id(self) -> int:
+        """Of the process; 0: there is none."""
+        return 0 if self._process is None else self._process.pid
+
     def close(self) -> str:
         """End the process; a second time does nothing.
 

@@ -29,6 +29,7 @@ from racer_rl.reward.channel import Channel, ChannelClosedError
 from racer_rl.reward.confinement import Confinement
 from racer_sim.simulator import Simulator
 from racer_sim.starting_grid import one_course
+from racer_vehicle.children import ending_with_parent
 from racer_vehicle.errors import ModelMismatchError, RacerError
 from racer_vehicle.policy import PolicyBundle
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
@@ -139,13 +140,13 @@ def _be_raced(channel: Channel, writing: int, request: dict[str, Any], plan: Rac
     """Be the process of one race, to the end."""
     code = 1
     try:
+        ending_with_parent(signal.SIGKILL)()
         os.setpgid(0, 0)
         os.dup2(writing, 2)
         channel.leave()
         answer = _race(request, plan)
-        os.write(writing, _ANSWER)
         with os.fdopen(writing, 'wb') as stream:
-            stream.write(json.dumps(answer).encode())
+            stream.write(_ANSWER + json.dumps(answer).encode())
         code = 0
     except BaseException:  # noqa: BLE001 - whatever it is must not go on as the other process
         traceback.print_exc()
@@ -168,11 +169,13 @@ def _race(request: dict[str, Any], plan: RacePlan) -> dict[str, Any]:
         with _watch_of(confinement, limits['decision_s'], Path(film) if film else None,
                        car=len(entrants) - 1) as watch:
             result = run_race(plan, entrants, watch)
-            confinement.end_work()
+            confinement.end_work()  # now the film may be put in its place
     except _TooSlowError as error:
         return {'verdict': Verdict.TOO_SLOW, 'reason': str(error)}
     except RacerError as error:
         return {'verdict': Verdict.DOES_NOT_FIT, 'reason': str(error)}
+    finally:
+        confinement.end_work()
     return {'result': result.to_json(), 'line': watch.line(result.entries[-1].lap_times_s)}
 
 
