@@ -92,7 +92,7 @@ def fastest_line(course: Course, car: CarSpec, max_speed_mps: float, inside: flo
 
 def _places(length_m: float) -> Floats:
     count = max(round(length_m / SPACING_M), 16)
-    return np.arange(count) * (length_m / count)
+    return np.linspace(0.0, length_m, count, endpoint=False)
 
 
 def _braked(caps_mps: Floats) -> Floats:
@@ -100,6 +100,6 @@ def _braked(caps_mps: Floats) -> Floats:
     speeds = caps_mps.copy()
     for index in range(2 * len(speeds) - 1, -1, -1):
         here, after = index % len(speeds), (index + 1) % len(speeds)
-        speeds[here] = min(speeds[here], math.sqrt(
-            speeds[after] ** 2 + 2.0 * BRAKE_MPS2 * SPACING_M))
+        speeds[here] = min(float(speeds[here]), math.sqrt(
+            float(speeds[after]) ** 2 + 2.0 * BRAKE_MPS2 * SPACING_M))
     return speeds
