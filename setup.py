@@ -46,7 +46,8 @@ setup(
     license_files=['LICENSE'],
     python_requires='>=3.11,<3.13',
     packages=find_packages(include=['racer_vehicle*', 'racer_sim*', 'racer_rl*']),
-    package_data={'racer_sim': ['tracks/*.csv'], 'racer_rl': ['**/*.j2', '**/*.yaml']},
+    package_data={'racer_sim': ['tracks/*.csv'], 'racer_rl': [
+        '**/*.j2', '**/*.yaml', '**/pages/*.css', '**/pages/*.html', '**/pages/*.js']},
     data_files=[
         ('share/ament_index/resource_index/packages', ['resource/racer']),
         ('share/racer', ['package.xml']),

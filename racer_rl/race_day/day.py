@@ -13,7 +13,7 @@ from typing import Final
 
 from racer_rl.race_day.events import Act, Event
 from racer_rl.race_day.runs import Run, with_end, with_incident, with_lap
-from racer_sim.rules import RaceRules, Status
+from racer_sim.rules import RaceRules
 from racer_vehicle.errors import RacerError
 
 
@@ -51,10 +51,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A declared run: whose, and what it was."""
+    """A declared run.
+
+    Attributes:
+        entry: Whose.
+        run: What it was.
+        declared: When, UTC, ISO 8601.
+    """
 
     entry: Entry
     run: Run
+    declared: str = ''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +175,7 @@ def _skip(day: Day, _event: Event) -> Day:
 
 
 def _start(day: Day, event: Event) -> Day:
-    return replace(day, run=Run.begun(event.at_s))
+    return replace(day, run=Run.begun(event))
 
 
 def _lap(day: Day, event: Event) -> Day:
@@ -181,9 +188,7 @@ def _lap(day: Day, event: Event) -> Day:
 
 def _incident(day: Day, event: Event) -> Day:
     assert day.run is not None
-    status = Status.CRASHED if event.act is Act.COLLISION else Status.OFF_TRACK
-    return replace(day, run=with_incident(day.run, event.at_s, status, day.rules,
-                                          timed=day.by_hand))
+    return replace(day, run=with_incident(day.run, event, day.rules, timed=day.by_hand))
 
 
 def _end(day: Day, event: Event) -> Day:
@@ -195,9 +200,9 @@ def _reset(day: Day, _event: Event) -> Day:
     return replace(day, run=None)
 
 
-def _declare(day: Day, _event: Event) -> Day:
+def _declare(day: Day, event: Event) -> Day:
     assert day.run is not None and day.on_track is not None
-    outcome = Outcome(entry=day.entry(day.on_track), run=day.run)
+    outcome = Outcome(entry=day.entry(day.on_track), run=day.run, declared=event.when)
     return replace(day, outcomes=(*day.outcomes, outcome), on_track=None, run=None)
 
 
@@ -220,6 +225,12 @@ class History:
         """Begin with a day."""
         self.day = day
         self._before: list[Day] = []
+
+    def copy(self) -> History:
+        """The same, to be tried out."""
+        copied = History(self.day)
+        copied._before = list(self._before)
+        return copied
 
     @property
     def can_undo(self) -> bool:

@@ -43,8 +43,11 @@ class Event:
         place: Where an entry is moved to in the queue, from 0.
         lap_s: Time of a lap that somebody else took, penalties included; None: taken by `at_s`.
         clean: Of such a lap.
-        status: How a run ended, as in `Status.label`.
+        status: How a run ended, or what exactly happened in it, as in `Status.label`.
         time_s: Of a run that somebody else timed.
+        result: Of a run in the simulator, when it ends: its `RaceResult` as JSON.
+        boot: Of a start: since when the steady clock runs.
+        when: Of a declaration: UTC, ISO 8601.
     """
 
     act: Act
@@ -58,6 +61,9 @@ class Event:
     clean: bool = True
     status: str = ''
     time_s: float | None = None
+    result: str = ''
+    boot: str = ''
+    when: str = ''
 
     def __post_init__(self) -> None:
         times = (self.at_s, *(each for each in (self.lap_s, self.time_s) if each is not None))
@@ -94,4 +100,5 @@ _DEFAULTS: Final = {field.name: field.default for field in fields(Event)
 _NUMBER: Final = (int, float)
 _KINDS: Final[dict[str, Any]] = {
     'act': str, 'at_s': _NUMBER, 'entry': int, 'racer': str, 'model': str, 'identity': str,
-    'place': int, 'lap_s': _NUMBER, 'clean': bool, 'status': str, 'time_s': _NUMBER}
+    'place': int, 'lap_s': _NUMBER, 'clean': bool, 'status': str, 'time_s': _NUMBER,
+    'result': str, 'boot': str, 'when': str}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from racer_rl.race_day.events import Event
+from racer_rl.race_day.events import Act, Event
 from racer_rl.races.result import EntryResult
 from racer_sim.rules import RaceRules, Status
 
@@ -32,6 +32,8 @@ class Run:
         incidents: Status label to number.
         status: As in `Status.label`; `in_progress` until it is over.
         time_s: Duration of the run, penalties included, once it is over.
+        boot: Since when the steady clock runs.
+        record: Of a run in the simulator: its `RaceResult` as JSON; else empty.
     """
 
     started_s: float
@@ -44,11 +46,14 @@ class Run:
     incidents: dict[str, int] = field(default_factory=dict)
     status: str = Status.IN_PROGRESS.label
     time_s: float = 0.0
+    boot: str = ''
+    record: str = ''
 
     @classmethod
-    def begun(cls, at_s: float) -> Run:
-        """A run that begins now."""
-        return cls(started_s=at_s, lap_began_s=at_s, latest_s=at_s)
+    def begun(cls, event: Event) -> Run:
+        """A run that begins."""
+        at_s = event.at_s
+        return cls(started_s=at_s, lap_began_s=at_s, latest_s=at_s, boot=event.boot)
 
     @property
     def is_over(self) -> bool:
@@ -79,38 +84,44 @@ class Run:
 
 
 def with_lap(run: Run, event: Event, rules: RaceRules) -> Run:
-    """A lap is completed; the last one ends the run, and so does one that comes too late."""
-    if event.lap_s is None:
-        if run.elapsed_s(event.at_s) > rules.time_limit_s:
-            return _ended(run, event.at_s, Status.TIME_UP.label, rules.time_limit_s)
-        lap = LapTime(run.lap_elapsed_s(event.at_s), run.lap_clean)
-    else:
-        lap = LapTime(event.lap_s, event.clean)
-    total_s = run.elapsed_s(event.at_s) if event.lap_s is None else (
-        sum(each.time_s for each in (*run.laps, lap)))
-    driven = replace(run, laps=(*run.laps, lap), lap_began_s=event.at_s, latest_s=event.at_s,
-                     lap_penalty_s=0.0, lap_clean=True)
+    """A lap is completed.
+
+    By hand, the last one ends the run, and so does one that comes too late. Who times runs
+    elsewhere says so when they end.
+    """
+    if event.lap_s is not None:
+        return _driven(run, event.at_s, LapTime(event.lap_s, event.clean))
+    total_s = run.elapsed_s(event.at_s)
+    if total_s > rules.time_limit_s:
+        return _ended(run, event.at_s, Status.TIME_UP.label, rules.time_limit_s)
+    driven = _driven(run, event.at_s, LapTime(run.lap_elapsed_s(event.at_s), run.lap_clean))
     if len(driven.laps) >= rules.laps:
         return _ended(driven, event.at_s, Status.LAP_COMPLETE.label, total_s)
     return driven
 
 
-def with_incident(run: Run, at_s: float, status: Status, rules: RaceRules, *, timed: bool) -> Run:
+def _driven(run: Run, at_s: float, lap: LapTime) -> Run:
+    return replace(run, laps=(*run.laps, lap), lap_began_s=at_s, latest_s=at_s,
+                   lap_penalty_s=0.0, lap_clean=True)
+
+
+def with_incident(run: Run, event: Event, rules: RaceRules, *, timed: bool) -> Run:
     """The car left the track or hit something; one more than the rules allow ends the run.
 
     Args:
         run: Under way.
-        at_s: When.
-        status: What happened.
+        event: What happened; its status, if it has one, says it more exactly than its act.
         rules: What it costs.
         timed: Whether the penalty is added to a time taken by hand; other clocks have it already.
     """
-    costs_s = rules.collision_penalty_s if status is Status.CRASHED else rules.off_track_penalty_s
-    costs_s = costs_s if timed else 0.0
-    incidents = {**run.incidents, status.label: run.incidents.get(status.label, 0) + 1}
+    crashed = event.act is Act.COLLISION
+    costs_s = rules.collision_penalty_s if crashed else rules.off_track_penalty_s
+    costs_s, at_s = costs_s if timed else 0.0, event.at_s
+    status = event.status or (Status.CRASHED if crashed else Status.OFF_TRACK).label
+    incidents = {**run.incidents, status: run.incidents.get(status, 0) + 1}
     if timed and sum(incidents.values()) > rules.resets:
         ended = replace(run, incidents=incidents, lap_clean=False)
-        return _ended(ended, at_s, status.label, run.elapsed_s(at_s))
+        return _ended(ended, at_s, status, run.elapsed_s(at_s))
     return replace(run, incidents=incidents, lap_clean=False, latest_s=at_s,
                    lap_penalty_s=run.lap_penalty_s + costs_s, penalty_s=run.penalty_s + costs_s)
 
@@ -118,7 +129,7 @@ def with_incident(run: Run, at_s: float, status: Status, rules: RaceRules, *, ti
 def with_end(run: Run, event: Event, rules: RaceRules) -> Run:
     """The run is ended, as the event says, or because the time was up by then."""
     if event.time_s is not None:
-        return _ended(run, event.at_s, event.status, event.time_s)
+        return _ended(replace(run, record=event.result), event.at_s, event.status, event.time_s)
     elapsed_s = run.elapsed_s(event.at_s)
     if elapsed_s >= rules.time_limit_s:
         return _ended(run, event.at_s, Status.TIME_UP.label, rules.time_limit_s)
