@@ -94,6 +94,7 @@ CAMERA_STALE_S: Final = 0.2
 
 LIDAR_STALE_S: Final = 0.3
 COMMAND_STALE_S: Final = 0.2
+OPERATOR_STALE_S: Final = 1.0
 
 TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
@@ -181,6 +182,18 @@ TOPICS: Final[tuple[Topic, ...]] = (
         meaning='the same from tools that do not stamp',
     ),
     Topic(
+        name='operator/alive',
+        type='std_msgs/msg/Empty',
+        publishers=('operator',),
+        subscribers=('motor',),
+        qos=Qos.COMMAND,
+        rate_hz=5.0,
+        stale_after_s=OPERATOR_STALE_S,
+        unit='',
+        frame='',
+        meaning='somebody looks after the car; once heard, its end disables the motor',
+    ),
+    Topic(
         name='cmd_vel/applied',
         type='geometry_msgs/msg/TwistStamped',
         publishers=('motor',),
@@ -195,7 +208,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         name='policy/bundle',
         type='std_msgs/msg/UInt8MultiArray',
-        publishers=('trainer',),
+        publishers=('trainer', 'operator'),
         subscribers=('inference',),
         qos=Qos.LATCHED,
         rate_hz=None,

@@ -34,6 +34,9 @@ STALE_AFTER_S: Final = {Pilot.POLICY: Freshness(contract.topic('cmd_vel')).limit
 """Age at which a pilot's command must not be acted on any more."""
 
 
+OPERATOR_LIMIT_S: Final = Freshness(contract.topic('operator/alive')).limit_s
+
+
 class Driving(StrEnum):
     """Why the car does what it does."""
 
@@ -44,6 +47,7 @@ class Driving(StrEnum):
     DISABLED = 'neutral: disabled'
     EMERGENCY_STOP = 'neutral: emergency stop'
     FAULT = 'neutral: the device failed'
+    UNATTENDED = 'neutral: whoever looked after the car is silent'
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class MotorGate:
         stopped: Whether the emergency stop is latched.
         pilot: Who is in charge.
         fault: What the device said when it failed; empty when it works.
+        unattended: Whether it is disabled because whoever looked after it fell silent.
     """
 
     def __init__(self, limiter: DriveLimiter, *, enabled: bool, pilot: Pilot) -> None:
@@ -83,6 +88,11 @@ class MotorGate:
         self.enabled, self.stopped, self.pilot, self.fault = enabled, False, pilot, ''
         self._command: DriveCommand | None = None
         self._taken_s, self._expires_s, self._stamp_s = 0.0, -math.inf, 0.0
+        self.unattended, self._attended_s = False, math.nan
+
+    def attend(self, now_s: float) -> None:
+        """Somebody looks after the car: from now on it drives only while this goes on."""
+        self._attended_s = now_s
 
     def enable(self, wanted: bool) -> str:
         """Let commands through, or hold neutral.
@@ -92,13 +102,13 @@ class MotorGate:
         """
         if wanted and self.stopped:
             return 'the emergency stop is latched: clear it first'
-        self.enabled, self.fault = wanted, ''
+        self.enabled, self.fault, self.unattended = wanted, '', False
         self._forget()
         return ''
 
     def emergency_stop(self, wanted: bool) -> None:
         """Latch neutral, or clear it; either way the car is disabled until it is enabled."""
-        self.stopped, self.enabled = wanted, False
+        self.stopped, self.enabled, self.unattended = wanted, False, False
         self._forget()
 
     def give_to(self, pilot: Pilot) -> None:
@@ -135,6 +145,7 @@ class MotorGate:
 
     def decide(self, now_s: float) -> Decision:
         """What to do now."""
+        self._require_attendance(now_s)
         driving = self._obstacle(now_s)
         if driving is not None or self._command is None:
             return Decision(NEUTRAL, driving or Driving.STALE, self._stamp_s)
@@ -143,13 +154,23 @@ class MotorGate:
                   Limiting.NOT_FINITE: Driving.NOT_FINITE}[limiting]
         return Decision(command, reason, self._stamp_s)
 
+    def _require_attendance(self, now_s: float) -> None:
+        """Disable a car that was looked after and is no more; nobody else has to."""
+        age_s = now_s - self._attended_s
+        if math.isnan(age_s) or 0.0 <= age_s <= OPERATOR_LIMIT_S:
+            return
+        self._attended_s = math.nan
+        if self.enabled:
+            self.enabled, self.unattended = False, True
+            self._forget()
+
     def _obstacle(self, now_s: float) -> Driving | None:
         if self.stopped:
             return Driving.EMERGENCY_STOP
         if self.fault:
             return Driving.FAULT
         if not self.enabled:
-            return Driving.DISABLED
+            return Driving.UNATTENDED if self.unattended else Driving.DISABLED
         # Before it was taken: simulated time began anew, and the command belongs to the old one.
         return None if self._taken_s <= now_s <= self._expires_s else Driving.STALE
 

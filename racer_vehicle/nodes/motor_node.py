@@ -75,6 +75,8 @@ class MotorNode(Node):
         ros.subscription(self, 'cmd_vel', self._on_policy)
         ros.subscription(self, 'teleop/cmd_vel', lambda message: self._on_operator(message.twist))
         ros.subscription(self, 'teleop/cmd_vel_unstamped', self._on_operator)
+        ros.subscription(self, 'operator/alive',
+                         lambda _: self._gate.attend(self._deadline_now()))
         ros.service(self, 'motor/enable', self._on_enable)
         ros.service(self, 'motor/emergency_stop', self._on_emergency_stop)
         ros.service(self, 'motor/autonomous', self._on_autonomous)

@@ -126,3 +126,39 @@ def test_a_failed_device_holds_neutral_until_somebody_enables_again():
     the_gate.enable(True)
     offered(the_gate)
     assert decided(the_gate) == (COMMAND, Driving.COMMANDED)
+
+
+def test_a_car_that_is_looked_after_is_disabled_when_that_ends():
+    the_gate = gate()
+    the_gate.attend(100.0)
+    assert offered(the_gate, now_s=100.9)
+    assert decided(the_gate, 101.0) == (COMMAND, Driving.COMMANDED)
+    assert decided(the_gate, 101.1) == (NEUTRAL, Driving.UNATTENDED)
+    the_gate.attend(101.2)  # whoever comes back has to enable it
+    assert offered(the_gate, now_s=101.2)
+    assert decided(the_gate, 101.2) == (NEUTRAL, Driving.UNATTENDED)
+    assert the_gate.enable(True) == '' and offered(the_gate, now_s=101.3)
+    assert decided(the_gate, 101.3) == (COMMAND, Driving.COMMANDED)
+
+
+def test_looking_after_a_car_and_leaving_in_order_ties_nobody_else():
+    the_gate = gate()
+    the_gate.attend(100.0)
+    the_gate.enable(False)
+    assert decided(the_gate, 102.0) == (NEUTRAL, Driving.DISABLED)
+    the_gate.enable(True)
+    assert offered(the_gate, now_s=102.1)
+    assert decided(the_gate, 102.1) == (COMMAND, Driving.COMMANDED)
+
+
+def test_enabling_does_not_end_being_looked_after():
+    the_gate = gate(enabled=False)
+    the_gate.attend(100.0)
+    the_gate.enable(True)
+    assert decided(the_gate, 101.1)[1] is Driving.UNATTENDED
+
+
+def test_time_that_begins_anew_ends_being_looked_after():
+    the_gate = gate()
+    the_gate.attend(100.0)
+    assert decided(the_gate, 1.0)[1] is Driving.UNATTENDED
