@@ -30,6 +30,13 @@ ARGUMENTS = (
     ('mode', 'realtime', 'or lockstep'),
     ('factor', '1.0', 'simulated seconds per second in real time'),
     ('image', 'mono8', 'of the camera; or rgb8'),
+    ('seed', '0', 'of image ages, and of where boxes and bots are'),
+    ('obstacles', '0', 'boxes on the track, up to 6 (one car, no bots)'),
+    ('obstacle_places', '', 'theirs: "0.2,left 0.6,right"; empty: random, anew for each lap'),
+    ('bots', '0', 'scripted cars, up to 4 (one car, no obstacles)'),
+    ('bot_slowest_mps', '0.3', 'each draws its own speed, from this'),
+    ('bot_fastest_mps', '0.7', 'to this'),
+    ('bots_change_lanes', 'false', 'true: now and then'),
     ('laps', '3', 'that complete a run'),
     ('resets', '100', 'incidents that a run survives; after each the car is put back'),
     ('inference', 'true', 'false: no policy drives, e.g. because a trainer does'),
@@ -39,6 +46,11 @@ ARGUMENTS = (
 )
 
 SIMULATORS = {'embedded': 'sim', 'gazebo': 'gazebo'}
+
+WORLD = {'track': str, 'direction': str, 'mode': str, 'factor': float, 'image': str, 'seed': int,
+         'obstacles': int, 'obstacle_places': str, 'bots': int, 'bot_slowest_mps': float,
+         'bot_fastest_mps': float, 'bots_change_lanes': bool}
+"""Arguments that go to the simulator as they are."""
 
 
 def shared(*parts):
@@ -92,9 +104,8 @@ def simulation(context, within, names):
     name = SIMULATORS[LaunchConfiguration('simulator').perform(context)]
     bridged = LaunchConfiguration('bridge').perform(context) == 'true'
     own = {'gui': argument('gui', bool), 'topics': 'bridge' if bridged else 'own'}
-    node = own_node(name, within, namespaces=names, track=argument('track'),
-                    direction=argument('direction'), mode=argument('mode'),
-                    factor=argument('factor', float), image=argument('image'),
+    node = own_node(name, within, namespaces=names,
+                    **{each: argument(each, kind) for each, kind in WORLD.items()},
                     **(own if name == 'gazebo' else {}))
     return [node, bridge(within)] if name == 'gazebo' and bridged else [node]
 

@@ -211,6 +211,9 @@ COMBINATIONS = [
     ('sim', {'cars': '3', 'rviz': 'true', 'track': 'pebble', 'mode': 'lockstep'}),
     ('sim', {'simulator': 'gazebo', 'gui': 'true', 'cars': '2'}),
     ('sim', {'simulator': 'gazebo', 'bridge': 'true'}),
+    ('sim', {'obstacles': '2', 'obstacle_places': '0.2,left 0.6,right', 'seed': '5'}),
+    ('sim', {'simulator': 'gazebo', 'bots': '3', 'bot_fastest_mps': '0.9',
+             'bots_change_lanes': 'true'}),
     ('train', {'model': 'm'}),
     ('train', {'model': 'm', 'cars': '2', 'namespace': 'lab'}),
     ('rviz', {'namespace': 'car2'}),
@@ -284,6 +287,15 @@ def test_gazebo_takes_the_place_of_the_simulator_and_of_nothing_else():
     assert {name: taken[name] for name in ('track', 'mode', 'namespaces')} == {
         name: told[name] for name in ('track', 'mode', 'namespaces')}
     assert taken['topics'] == 'own'
+
+
+def test_boxes_and_bots_are_the_simulators_and_race_control_hears_of_them():
+    for simulator, node in (('embedded', 'sim_node'), ('gazebo', 'gazebo_node')):
+        nodes = by_name(launched('sim', simulator=simulator, obstacles='2',
+                                 obstacle_places='0.2,left 0.6,right'))
+        told = nodes['', node]
+        assert (told['obstacles'], told['obstacle_places']) == (2, '0.2,left 0.6,right')
+        assert 'obstacles' not in nodes['', 'race_control_node']
 
 
 def test_a_bridge_carries_the_topics_if_wanted():

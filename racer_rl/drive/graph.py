@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_sim.courses import Course
+from racer_sim.obstacle_places import require_room
+from racer_sim.obstacle_words import places_text
+from racer_sim.race_format import RaceFormat, RaceType
 from racer_sim.starting_grid import one_course
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.policy import PolicyBundle
@@ -49,6 +52,7 @@ class DrivePlan:
         mode: `lockstep` or `realtime`.
         factor: Simulated seconds per second, in real time.
         judged: Laps and starts.
+        race: What stands and drives around the car.
     """
 
     bundle: Path
@@ -58,6 +62,7 @@ class DrivePlan:
     mode: str = 'lockstep'
     factor: float = 1.0
     judged: EvaluationPlan
+    race: RaceFormat = field(default_factory=RaceFormat)
 
     def __post_init__(self) -> None:
         for name, known in (('mode', MODES), ('simulator', tuple(SIMULATORS))):
@@ -68,7 +73,12 @@ class DrivePlan:
         if self.mode == 'lockstep' and self.factor != 1.0:
             raise ConfigError(f'factor is {self.factor:g} in lock-step; allowed there: none, it '
                               'is as fast as it goes; add --mode realtime.')
-        one_course(self.track, self.direction)
+        if self.race.cars > 1:
+            raise ConfigError(f'race is {RaceType.HEAD_TO_HEAD} of {self.race.cars} cars; allowed '
+                              'here: one car; `racer race run` races several, and so does '
+                              'sim.launch.py with cars:=2.')
+        for guests in (self.race.obstacles, self.race.bots):
+            require_room(guests, self.course.track.length_m, self.course.track.name)
 
     @property
     def course(self) -> Course:
@@ -119,6 +129,7 @@ def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:
             **course, 'mode': plan.mode, 'factor': plan.factor, 'seed': judged.seed,
             'image': 'rgb8' if rgb else 'mono8',
             **(embedded if plan.simulator == 'embedded' else {}),
+            **_race_parameters(plan.race),
         },
         'race_control': {**course, 'laps': judged.laps, 'resets': judged.resets,
                          'time_limit_s': judged.rules.time_limit_s},
@@ -126,6 +137,17 @@ def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:
         'lidar': {'driver': 'simulated'},
         'inference': {'bundle': str(plan.bundle)},
         'motor': {'driver': 'simulated'},
+    }
+
+
+def _race_parameters(race: RaceFormat) -> dict[str, Any]:
+    """What the simulators' nodes call what stands and drives around the car."""
+    obstacles, bots = race.obstacles, race.bots
+    return {
+        'obstacles': obstacles.count, 'obstacle_places': places_text(obstacles.places),
+        'obstacles_move': obstacles.moved, 'obstacle_gap_m': obstacles.min_gap_m,
+        'bots': bots.count, 'bot_slowest_mps': bots.slowest_mps,
+        'bot_fastest_mps': bots.fastest_mps, 'bots_change_lanes': bots.changes_lanes,
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from racer_rl.drive.graph import NODES, DrivePlan, programs
 from racer_rl.drive.result import DriveResult, run_of
 from racer_rl.drive.timing import WAITING, Percentiles, Timing, stamp_ns_of
 from racer_rl.evaluation.laps import Evaluation, EvaluationPlan
+from racer_sim.race_format import Bots, Obstacles, RaceFormat
 from racer_sim.race_watch import RaceState
 from racer_sim.rules import Lap, Status
 from racer_sim.track_library import find_track
@@ -90,6 +91,8 @@ def test_only_what_happens_while_the_car_races_counts():
     ({'simulator': 'webots'}, "simulator is 'webots'; allowed: embedded, gazebo"),
     ({'factor': 2.0}, 'factor is 2 in lock-step; allowed there: none'),
     ({'mode': 'realtime', 'factor': 0.0}, r'factor is 0\.0; allowed: 0\.01 to 100'),
+    ({'race': RaceFormat(cars=3)}, 'race is head-to-head of 3 cars; allowed here: one car'),
+    ({'race': RaceFormat(obstacles=Obstacles(count=6, min_gap_m=9.0))}, '6 obstacles or bots 9 m'),
 ])
 def test_plans_are_checked(changes, message):
     with pytest.raises(ConfigError, match=message):
@@ -146,6 +149,23 @@ def test_gazebo_takes_the_place_of_the_simulator_and_tells_the_time(bundle, tmp_
     assert (told['mode'], told['track'], told['image']) == (mode, 'oval', 'mono8')
     assert 'stamps' not in told
     assert parameters_of(started['motor'])['use_sim_time'] is True
+
+
+@pytest.mark.parametrize('simulator', ['embedded', 'gazebo'])
+@pytest.mark.parametrize('race', [
+    RaceFormat(), RaceFormat(obstacles=Obstacles(count=2, places=((0.25, 1), (0.625, -1)))),
+    RaceFormat(obstacles=Obstacles(count=3, moved=False, min_gap_m=1.5)),
+    RaceFormat(bots=Bots(count=2, slowest_mps=0.4, fastest_mps=0.9, changes_lanes=True)),
+])
+def test_a_simulator_is_told_the_whole_race(bundle, tmp_path, race, simulator):
+    pytest.importorskip('rclpy')
+    from racer_sim.nodes.sim_settings import DrivenSettings
+
+    plan = plan_of(bundle, race=race, simulator=simulator)
+    (program,) = programs(plan, tmp_path, ('sim',))
+    known = {item.name for item in fields(DrivenSettings)}
+    told = {name: value for name, value in parameters_of(program).items() if name in known}
+    assert DrivenSettings(**told).world.race == race
 
 
 def test_some_of_the_nodes_can_be_wanted(bundle, tmp_path):
