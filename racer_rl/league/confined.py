@@ -95,7 +95,7 @@ class ConfinedRaces:
 
     def race(self, plan: RacePlan, bundle: Path, sha256: str, name: str, ranking: Ranking,
              video: Path | None = None) -> Raced:
-        """Race one policy; see `racer_rl.league.race_process.entrants_of` for its company.
+        """Race one policy; see `racer_rl.league.race_process.opponents_of`.
 
         Args:
             plan: Of the race.

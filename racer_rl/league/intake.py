@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Final
 
 from racer_rl.league.clock import Moment, as_text, shown
 from racer_rl.league.names import LONGEST_MODEL, one_line, require_name
-from racer_rl.league.ranking import LapFigures
 from racer_rl.league.store import League, Race, Racer
 from racer_rl.league.submissions import Outcome, State, Submission, Verdict
 from racer_vehicle.errors import ConfigError, ModelMismatchError
@@ -101,22 +101,35 @@ def note_refused(league: League, racer: Racer, model: str, error: RefusedError, 
     """
     its = _race(league, race, now)
     model = require_name('model', model, LONGEST_MODEL)
-    return add_finished(league, its, racer, model, as_text(now),
-                        Outcome(verdict=error.verdict, reason=error.reason))
-
-
-def add_finished(league: League, race: Race, racer: Racer, model: str, submitted: str,
-                 outcome: Outcome) -> Submission:
-    """A submission that needs no race, because it is refused or was raced elsewhere."""
     with league.database.transaction() as rows:
-        added = rows.execute(
-            """INSERT INTO submission
-               (race, racer, division, model, model_id, bundle, submitted, state)
-               SELECT ?, name, division, ?, '', '', ?, ? FROM racer WHERE name = ?""",
-            (race.number, model, submitted, State.DONE, racer.name))
-        number = added.lastrowid or 0
-        rows.execute(SET_OUTCOME, (*outcome_values(outcome), number))
+        number = add_finished(rows, its, racer, model, as_text(now),
+                              Outcome(verdict=error.verdict, reason=error.reason))
     return league.submission(number)
+
+
+def add_finished(rows: sqlite3.Connection, race: Race, racer: Racer, model: str, submitted: str,
+                 outcome: Outcome, bundle: str = '') -> int:
+    """Add a submission that needs no race, because it is refused or was raced elsewhere.
+
+    Args:
+        rows: In a transaction.
+        race: For which.
+        racer: Who, and of which division.
+        model: Name of the model.
+        submitted: When, UTC, ISO 8601.
+        outcome: What came of it.
+        bundle: SHA-256 of the policy, if it is known.
+
+    Returns:
+        Its number.
+    """
+    number = rows.execute(
+        """INSERT INTO submission
+           (race, racer, division, model, model_id, bundle, submitted, state)
+           VALUES (?, ?, ?, ?, '', ?, ?, ?)""",
+        (race.number, racer.name, racer.division, model, bundle, submitted, State.DONE)).lastrowid
+    rows.execute(SET_OUTCOME, (*outcome_values(outcome), number))
+    return number or 0
 
 
 SET_OUTCOME: Final = """UPDATE submission SET state = 'done', verdict = ?, reason = ?,
@@ -126,7 +139,7 @@ SET_OUTCOME: Final = """UPDATE submission SET state = 'done', verdict = ?, reaso
 
 def outcome_values(outcome: Outcome) -> tuple[object, ...]:
     """What `SET_OUTCOME` wants, without the number."""
-    figures: LapFigures = outcome.figures
+    figures = outcome.figures
     return (outcome.verdict, outcome.reason, figures.average_s, figures.best_s, figures.total_s,
             outcome.laps, outcome.resets, outcome.collisions, outcome.off_tracks)
 

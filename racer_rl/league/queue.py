@@ -63,6 +63,9 @@ def leased(league: League, race: int | None = None, number: int | None = None,
                 continue
             try:
                 yield Lease(league, submission)
+            except KeyboardInterrupt:
+                _give_back(league, found, forgiven=True)
+                raise
             finally:
                 _give_back(league, found)
             return
@@ -116,11 +119,12 @@ def _begun(league: League, number: int) -> Submission | None:
     return league.submission(number)
 
 
-def _give_back(league: League, number: int) -> None:
-    """Nobody races it any more: an interruption is not the submission's fault."""
+def _give_back(league: League, number: int, *, forgiven: bool = False) -> None:
+    """Nobody races it any more; that a person interrupted is not the submission's fault."""
     with league.database.transaction() as rows:
-        rows.execute("""UPDATE submission SET state = ?, attempts = attempts - 1
-                        WHERE number = ? AND state = ?""", (State.QUEUED, number, State.RACING))
+        rows.execute("""UPDATE submission SET state = ?, attempts = attempts - ?
+                        WHERE number = ? AND state = ?""",
+                     (State.QUEUED, forgiven, number, State.RACING))
     if league.submission(number).state is State.DONE:
         _lease_file(league, number).unlink(missing_ok=True)
 

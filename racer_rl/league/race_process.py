@@ -53,11 +53,11 @@ class _TooSlowError(RacerError):
     """Its decisions take longer than there is time for."""
 
 
-def entrants_of(plan: RacePlan, own: Entrant) -> tuple[Entrant, ...]:
+def opponents_of(plan: RacePlan) -> tuple[Entrant, ...]:
     """Who races with a submission: nobody, or head to head the yardsticks, in front of it."""
-    others = (Entrant(name=f'bot {place + 1} ({bot})', bot=bot) for place in
-              range(plan.format.cars - 1) for bot in [BOTS[place % len(BOTS)]])
-    return (*others, own)
+    # No racer's name has such brackets.
+    return tuple(Entrant(name=f'<{bot} {place + 1}>', bot=bot)
+                 for place in range(plan.format.cars - 1) for bot in [BOTS[place % len(BOTS)]])
 
 
 def main() -> None:
@@ -165,7 +165,7 @@ def _race(request: dict[str, Any], plan: RacePlan) -> dict[str, Any]:
         if bundle.sha256 != request['sha256']:
             raise ModelMismatchError('the file in the folder of the league was changed; restore '
                                      'it from a copy.')
-        entrants = entrants_of(plan, Entrant(name=request['name'], bundle=bundle))
+        entrants = (*opponents_of(plan), Entrant(name=request['name'], bundle=bundle))
         with _watch_of(confinement, limits['decision_s'], Path(film) if film else None,
                        car=len(entrants) - 1) as watch:
             result = run_race(plan, entrants, watch)

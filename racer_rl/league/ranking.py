@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from racer_rl.races.result import EntryResult
 from racer_vehicle.spec import require_range
+
+LONGEST_S: Final = 86_000.0
+"""Of a race; from there on, the original's leaderboards mean that there is no time."""
 
 
 class Measure(StrEnum):
@@ -33,8 +37,9 @@ class LapFigures:
     total_s: float | None = None
 
     def __post_init__(self) -> None:
-        require_range(self, **{name: (1e-3, 1e7) for name in ('average_s', 'best_s', 'total_s')
-                               if getattr(self, name) is not None})
+        told = [name for name in ('average_s', 'best_s', 'total_s')
+                if getattr(self, name) is not None]
+        require_range(self, **dict.fromkeys(told, (1e-3, LONGEST_S)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -319,6 +319,13 @@ def create_league(name: str, divisions: Divisions, now: Moment) -> None:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
+def discard_league(league: League) -> None:
+    """Delete a league, all of it."""
+    hidden = leagues_folder() / f'.trash-{secrets.token_hex(8)}'
+    os.rename(league.folder, hidden)  # first: then nobody finds half of it
+    shutil.rmtree(hidden)
+
+
 @contextlib.contextmanager
 def open_league(name: str) -> Iterator[League]:
     """A league while the block runs.

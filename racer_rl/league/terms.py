@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field, replace
 
-from racer_rl.league.ranking import Measure, Ranking
+from racer_rl.league.ranking import LONGEST_S, Measure, Ranking
 from racer_rl.races.plan import RacePlan
 from racer_sim.randomization import NONE, Randomization
 from racer_vehicle.errors import ConfigError
@@ -74,6 +74,9 @@ class RaceTerms:
 
     def __post_init__(self) -> None:
         require_range(self, max_submissions=(0, 1_000_000))
+        if self.plan.rules.time_limit_s >= LONGEST_S:
+            raise ConfigError(f'the race may take {self.plan.rules.time_limit_s:g} s; allowed in '
+                              f'a league: less than {LONGEST_S:g}.')
         laps, consecutive = self.plan.rules.laps, self.ranking.consecutive
         if self.ranking.by is Measure.AVERAGE and consecutive > laps:
             raise ConfigError(f'ranked by {consecutive} consecutive laps of a race of {laps}; '
