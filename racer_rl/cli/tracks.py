@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,8 +13,10 @@ from rich.table import Table
 
 from racer_rl.cli.bound import bound
 from racer_sim.bodies import wall_boxes
+from racer_sim.driven_guests import DrivenGuests
 from racer_sim.gazebo.car_model import MOST_CARS
-from racer_sim.starting_grid import one_course
+from racer_sim.race_format import STANDARD_FORMATS, RaceType
+from racer_sim.starting_grid import grid_pose, one_course
 from racer_sim.track import Track
 from racer_sim.track_generator import generate_track
 from racer_sim.track_library import find_track, import_track, keep_track, track_names
@@ -141,12 +143,23 @@ def gazebo_world(
                          typer.Option(help='Which way the cars stand.')] = 'forward',
     cars: Annotated[int, typer.Option(help='How many.', min=1, max=MOST_CARS)] = 1,
     walls: Annotated[bool, typer.Option(help='Put walls along both borders.')] = False,
+    race: Annotated[Literal['object-avoidance', 'head-to-bot'] | None, typer.Option(
+        help='Put boxes or bots on it, as many as usual.', show_default='none')] = None,
+    seed: Annotated[int, typer.Option(help='Of where they are.', min=0)] = 0,
 ) -> None:
-    """Write a track as a world for Gazebo, with cars on it."""
+    """Write a track as a world for Gazebo, with cars on it.
+
+    Boxes and bots stay where they are until the Gazebo node moves them.
+    """
     course = one_course(track, direction)
     boxes = wall_boxes(course.track) if walls else ()
     spec = WorldSpec(course=course, namespaces=car_namespaces(cars), boxes=boxes)
-    typer.echo(f'wrote {write_world(spec, out / course.track.name)}')
+    if race:
+        guests = DrivenGuests(STANDARD_FORMATS[RaceType(race)], course, spec.car, seed,
+                              grid_pose(course, spec.start_share, 0))
+        spec = replace(spec, guests=guests.boxes)
+    name = '_'.join([course.track.name, *race.split('-')]) if race else course.track.name
+    typer.echo(f'wrote {write_world(spec, out / name)}')
 
 
 def _print_table(summaries: list[TrackSummary]) -> None:

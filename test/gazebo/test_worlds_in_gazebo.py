@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 
 CAR = CarSpec()
 PATIENCE_S = 60.0
+RACES = ('oval_object_avoidance', 'oval_head_to_bot')
 
 
 def complaints(output):
@@ -55,7 +56,7 @@ def world(tmp_path):
         one.close()
 
 
-@pytest.mark.parametrize('name', SHIPPED)
+@pytest.mark.parametrize('name', (*SHIPPED, *RACES))
 def test_shipped_worlds_are_valid_sdf_without_a_warning(repository, name):
     assert sdf_check(repository / 'worlds' / name / WORLD_FILE) == 'Valid.'
 
@@ -81,6 +82,13 @@ def drive_a_little(folder):
 def test_shipped_worlds_run_without_a_warning_and_speak(repository, tmp_path, name):
     folder = shutil.copytree(repository / 'worlds' / name, tmp_path / name)
     assert np.isinf(drive_a_little(folder)).all(), 'nothing stands around'
+
+
+@pytest.mark.parametrize('name', RACES)
+def test_worlds_of_races_run_without_a_warning_and_their_guests_are_seen(repository, tmp_path,
+                                                                         name):
+    folder = shutil.copytree(repository / 'worlds' / name, tmp_path / name)
+    assert np.isfinite(drive_a_little(folder)).any()
 
 
 @pytest.mark.parametrize('name', ['reinvent_base', 'Bowtie_track', 'Oval_track', 'Spain_track',

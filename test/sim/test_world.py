@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from racer_rl.cli.main import run
 from racer_sim.bodies import Box, wall_boxes
 from racer_sim.gazebo.car_model import STEP_S
 from racer_sim.gazebo.car_wheels import BEARING_KG, WHEEL_KG, WHEELS
 from racer_sim.gazebo.sdf import linear, shaded_box, text_of
-from racer_sim.gazebo.topics import WORLD, gz_topic
+from racer_sim.gazebo.topics import WORLD, guest_name, gz_topic
 from racer_sim.ground import GroundStyle, paint_ground
 from racer_sim.simulator import SimulatorConfig
 from racer_sim.starting_grid import grid_pose, one_course
@@ -23,6 +24,7 @@ from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_MS, CarSpec
 
 CAR = CarSpec()
+RACES = ('object-avoidance', 'head-to-bot')
 
 
 def world_of(track='pebble', direction='forward', **changes):
@@ -67,8 +69,18 @@ def test_shipped_worlds_are_what_the_command_writes(repository, tmp_path, name):
     assert np.array_equal(picture[..., ::-1], paint_ground(find_track(name)).image)
 
 
-def test_worlds_are_shipped_for_shipped_tracks_alone_and_are_small(repository):
-    assert {path.name for path in (repository / 'worlds').iterdir()} == set(SHIPPED)
+@pytest.mark.parametrize('race', RACES)
+def test_worlds_of_races_are_what_the_command_writes(repository, tmp_path, race, capsys):
+    assert run(['tracks', 'world', 'oval', '--out', str(tmp_path), '--race', race]) == 0
+    name = f'oval_{race.replace("-", "_")}'
+    assert capsys.readouterr().out == f'wrote {tmp_path / name / WORLD_FILE}\n'
+    assert (repository / 'worlds' / name / WORLD_FILE).read_text('utf-8') == (
+        tmp_path / name / WORLD_FILE).read_text('utf-8')
+
+
+def test_worlds_are_shipped_for_shipped_tracks_and_two_races_and_are_small(repository):
+    assert {path.name for path in (repository / 'worlds').iterdir()} == {
+        *SHIPPED, *(f'oval_{race.replace("-", "_")}' for race in RACES)}
     files = list((repository / 'worlds').rglob('*.*'))
     assert {file.name for file in files} == {WORLD_FILE, TEXTURE_FILE}
     assert sum(file.stat().st_size for file in files) < 4_000_000
@@ -283,3 +295,16 @@ def test_real_tracks_become_worlds(real_tracks, tmp_path, name):
 
 def test_light_parts_leave_most_of_the_car_in_its_body():
     assert 0.15 * CAR.mass_kg > 4 * WHEEL_KG + 2 * BEARING_KG
+
+
+def test_what_is_moved_is_static_solid_and_has_a_name_of_its_own():
+    guests = (Box(x_m=1.0, y_m=2.0, yaw_rad=0.5), Box(x_m=3.0, y_m=0.0, length_m=0.7))
+    world = world_of(guests=guests, boxes=(Box(x_m=5.0, y_m=0.0),))
+    assert model(world, 'obstacle_0') is not None
+    for number, box in enumerate(guests):
+        moved = model(world, guest_name(number))
+        assert moved.findtext('static') == 'true'
+        assert numbers(moved, 'pose') == pytest.approx(
+            [box.x_m, box.y_m, 0.0, 0.0, 0.0, box.yaw_rad])
+        assert numbers(moved, 'link/collision/geometry/box/size') == pytest.approx(
+            [box.length_m, box.width_m, box.height_m])
