@@ -92,6 +92,7 @@ class SimulatorConfig:
         randomization: What episodes differ in; car k draws from the k-th of them, in rotation.
         border_margin_m: How much nearer than drawn the borders are to whoever judges and tells the
             truth, at most half of a half width; what cars see stays.
+        body_margin_m: How much further than it reaches, on all sides, a car hits things.
     """
 
     cars: int = 16
@@ -107,9 +108,11 @@ class SimulatorConfig:
     race: RaceFormat = field(default_factory=RaceFormat)
     randomization: tuple[Randomization, ...] = (NONE,)
     border_margin_m: float = 0.0
+    body_margin_m: float = 0.0
 
     def __post_init__(self) -> None:
-        require_range(self, cars=(1, 100_000), cars_per_world=(1, 64), border_margin_m=(0.0, 1.0))
+        require_range(self, cars=(1, 100_000), cars_per_world=(1, 64), border_margin_m=(0.0, 1.0),
+                      body_margin_m=(0.0, 1.0))
         if self.race.has_company and self.race.cars != self.cars_per_world:
             raise ConfigError(f'cars_per_world is {self.cars_per_world} and the race is '
                               f'{self.race.type} with {self.race.cars}; allowed: the same.')
@@ -337,8 +340,8 @@ class Simulator:
     def _hits(self) -> Bools:
         """Which cars ran into something, by the rules of who is to blame."""
         if self.control.rules.blame == 'both':
-            return self._traffic.overlaps()
-        return self._traffic.guilty(self.state)
+            return self._traffic.overlaps(self.config.body_margin_m, self.config.body_margin_m)
+        return self._traffic.guilty(self.state, self.config.body_margin_m)
 
     def move_obstacles(self, cars: Indices) -> None:
         """Let boxes that are moved between laps take new places, away from the car.

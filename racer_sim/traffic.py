@@ -69,27 +69,34 @@ class Traffic:
             self._cars[:] = self._footprints.reshape(self._cars.shape)
             self._cars['x_m'][~racing.reshape(self._cars.shape)] = ASIDE_M
 
-    def overlaps(self, room_m: float = 0.0) -> Bools:
+    def overlaps(self, room_m: float = 0.0, beside_m: float = 0.0) -> Bools:
         """Whether each car's footprint overlaps another body of its world.
 
         Args:
             room_m: By how much the footprints are longer at either end.
+            beside_m: By how much they are wider at either side.
 
         Returns:
             bool (N,).
         """
         crashed = np.zeros(len(self._footprints), dtype=np.bool_)
         if self.bodies.size:  # an empty world does not wait for the kernel to compile
-            footprints = self._footprints.copy()
-            footprints['length_m'] += 2.0 * room_m
-            find_crashes(crashed, footprints, self.world_of, self.bodies, self.counts)
+            find_crashes(crashed, self._grown(room_m, beside_m), self.world_of, self.bodies, self.counts)
         return crashed
 
-    def guilty(self, states: Records) -> Bools:
+    def _grown(self, room_m: float, beside_m: float) -> Records:
+        """The cars' footprints, so much longer and wider at either end and side."""
+        footprints = self._footprints.copy()
+        footprints['length_m'] += 2.0 * room_m
+        footprints['width_m'] += 2.0 * beside_m
+        return footprints
+
+    def guilty(self, states: Records, margin_m: float = 0.0) -> Bools:
         """Whether each car ran into another body of its world; see `find_guilty`.
 
         Args:
             states: vehicle `STATE`, (N,), by which the cars were moved.
+            margin_m: By how much their footprints are larger on all sides.
 
         Returns:
             bool (N,).
@@ -97,7 +104,7 @@ class Traffic:
         guilty = np.zeros(len(self._footprints), dtype=np.bool_)
         if self.bodies.size:
             mine = self.velocities(states)
-            find_guilty(guilty, self._footprints, mine, self.world_of, self.bodies,
+            find_guilty(guilty, self._grown(margin_m, margin_m), mine, self.world_of, self.bodies,
                         self._body_velocities(mine), self.counts)
         return guilty
 

@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from racer_rl.cli.race_options import (
+    BotsOption,
+    BotSpeedOption,
+    CarsOption,
+    ObstaclesOption,
+    PlaceOption,
+    RaceOption,
+    RaceWords,
+)
+
 if TYPE_CHECKING:
     from racer_rl.training.clone import Parent
 
@@ -33,6 +43,12 @@ def clone(
     direction: Annotated[str | None, typer.Option(help='forward, reverse or both.')] = None,
     randomization: Annotated[str | None, typer.Option(
         help='none, default, strong, or a .json file.')] = None,
+    race: RaceOption = None,
+    obstacles: ObstaclesOption = None,
+    place: PlaceOption = None,
+    bots: BotsOption = None,
+    bot_speed: BotSpeedOption = None,
+    cars: CarsOption = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the parent's.", min=0)] = None,
     fresh_optimizer: Annotated[bool, typer.Option(
         '--fresh-optimizer', help="Forget the optimiser's state, take the weights only.")] = False,
@@ -44,8 +60,8 @@ def clone(
 ) -> None:
     """Begin a new model with the weights and the optimiser of another one.
 
-    Sensors, network and actions stay as they are; all else may change: track, reward, learning
-    rate and other hyperparameters. DST drives as SRC does until it is trained:
+    Sensors, network and actions stay as they are; all else may change: track, race, reward,
+    learning rate and other hyperparameters. DST drives as SRC does until it is trained:
     `racer train --name DST --resume`. `racer train --from SRC --name DST` does both.
     """
     from racer_rl.cli.clone_plan import Changes, make_clone
@@ -61,7 +77,9 @@ def clone(
             Changes(tracks=track, direction=direction, reward=reward,
                     hyperparameters=hyperparameters, learning_rate=learning_rate,
                     randomization=randomization, seed=seed, network=network, metadata=metadata,
-                    algorithm=algorithm, max_speed=max_speed),
+                    algorithm=algorithm, max_speed=max_speed, race=RaceWords(
+                        race=race, obstacles=obstacles, place=place or None, bots=bots,
+                        bot_speed=bot_speed, cars=cars).format()),
             Limits())
     lineage = folder.lineage
     if as_json:

@@ -27,6 +27,7 @@ from racer_rl.training.hyperparameters import (
 )
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import Limits, TrainingPlan
+from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import find_randomization
 from racer_vehicle.action import ActionSpec, DiscreteActions
 from racer_vehicle.errors import ConfigError
@@ -49,6 +50,7 @@ class Changes:
         hyperparameters: A JSON file.
         learning_rate: Instead of the file's.
         randomization: Profile or file.
+        race: Who and what is on the track.
         seed: Of what comes.
         network: Only what the parent has; so the others below.
         metadata: A `model_metadata.json`.
@@ -63,6 +65,7 @@ class Changes:
     hyperparameters: Path | None = None
     learning_rate: float | None = None
     randomization: str | None = None
+    race: RaceFormat | None = None
     seed: int | None = None
     network: str | None = None
     metadata: Path | None = None
@@ -96,6 +99,7 @@ def clone_plan(name: str, parent: Parent, changes: Changes, limits: Limits,
         track=setup.track if changes.tracks is None else resolved_tracks(changes.tracks),
         direction=changes.direction or setup.direction,
         reward=changes.reward or setup.reward,
+        race=changes.race or setup.race,
         compat=setup.compat if changes.compat is None else changes.compat,
         randomization=(setup.randomization if changes.randomization is None
                        else find_randomization(changes.randomization)))

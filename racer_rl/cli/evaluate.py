@@ -14,6 +14,15 @@ from rich.table import Table
 
 from racer_rl.budget.budgets import check_before
 from racer_rl.cli.bound_search import MOST_COURSES, find_bounds
+from racer_rl.cli.race_options import (
+    BotsOption,
+    BotSpeedOption,
+    CarsOption,
+    ObstaclesOption,
+    PlaceOption,
+    RaceOption,
+    RaceWords,
+)
 from racer_rl.cli.spending import spending
 from racer_rl.cli.suite_view import show_suite
 from racer_rl.envs.build import RaceSetup
@@ -49,6 +58,12 @@ def evaluate_model(
     direction: Annotated[Literal['forward', 'reverse', 'both'] | None,
                          typer.Option(help='Instead of the one it trained in.')] = None,
     resets: Annotated[int, typer.Option(help='Incidents that a run survives.')] = 0,
+    race: RaceOption = None,
+    obstacles: ObstaclesOption = None,
+    place: PlaceOption = None,
+    bots: BotsOption = None,
+    bot_speed: BotSpeedOption = None,
+    cars: CarsOption = None,
     randomization: Annotated[str, typer.Option(
         help='What runs differ in: none, default, strong, or a .json file.')] = 'none',
     checkpoint: Annotated[str, typer.Option(
@@ -81,7 +96,9 @@ def evaluate_model(
             show_suite(folder, checkpoint, seed, as_json=as_json)
             return
         setup = with_course(_known(folder) if track is None else folder.setup, track=track,
-                            direction=direction)
+                            direction=direction, race=RaceWords(
+                                race=race, obstacles=obstacles, place=place or None, bots=bots,
+                                bot_speed=bot_speed, cars=cars).format())
         plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed,
                               randomization=find_randomization(randomization))
         kept = EvaluationTrace(setup.actions) if trace else None

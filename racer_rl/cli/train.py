@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from racer_rl.cli.durations import format_duration
+from racer_rl.cli.race_options import (
+    RACE_OPTIONS,
+    BotsOption,
+    BotSpeedOption,
+    CarsOption,
+    ObstaclesOption,
+    PlaceOption,
+    RaceOption,
+    RaceWords,
+)
 from racer_rl.traces.sampling import Sampling
+from racer_sim.race_format import RaceFormat
 from racer_vehicle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +38,7 @@ EXIT_INTERRUPTED = 130
 _KEPT_BY_RESUME = frozenset({
     'goal', 'track', 'direction', 'reward', 'compat', 'algorithm', 'method', 'network',
     'metadata', 'hyperparameters', 'learning_rate', 'max_speed', 'randomization', 'seed',
-    'from_model', 'checkpoint',
+    'from_model', 'checkpoint', *RACE_OPTIONS,
 })
 _KEPT_BY_CLONES = frozenset({'goal', 'method', 'resume'})
 _IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
@@ -47,10 +58,17 @@ def train(
     ] = None,
     direction: Annotated[str | None, typer.Option(
         help='forward, reverse or both.', show_default='forward, or the goal')] = None,
+    race: RaceOption = None,
+    obstacles: ObstaclesOption = None,
+    place: PlaceOption = None,
+    bots: BotsOption = None,
+    bot_speed: BotSpeedOption = None,
+    cars: CarsOption = None,
     reward: Annotated[
-        str,
-        typer.Option(help='Python file with reward_function(params), or an included one by name.'),
-    ] = 'progress',
+        str | None,
+        typer.Option(help='Python file with reward_function(params), or an included one by name.',
+                     show_default='progress, or clear_objects in company'),
+    ] = None,
     compat: Annotated[
         bool,
         typer.Option(
@@ -179,7 +197,8 @@ def train(
             wanted, limits, tracks=track, direction=direction, reward=reward, compat=compat,
             algorithm=algorithm, method=method, network=network, metadata=metadata,
             hyperparameters=hyperparameters, learning_rate=learning_rate, max_speed=max_speed,
-            randomization=randomization, seed=seed)
+            randomization=randomization, seed=seed,
+            race=RaceWords.of(context.params).format() or RaceFormat())
     _run(context, folder, replace(plan, trace=trace, keep=keep), resume=resume, as_json=as_json)
 
 
@@ -194,7 +213,8 @@ def _clone(context: typer.Context, name: str, source: str, limits: Limits) -> Mo
 
     folder = make_clone(
         name, Parent(folder=open_model(source), checkpoint=context.params['checkpoint']),
-        Changes(tracks=typed('track'), **{option: typed(option) for option in (
+        Changes(tracks=typed('track'), race=RaceWords.of(context.params).format(),
+                **{option: typed(option) for option in (
             'direction', 'reward', 'compat', 'hyperparameters', 'learning_rate', 'randomization',
             'seed', 'network', 'metadata', 'algorithm', 'max_speed')}), limits)
     typer.echo(f'{name}: {folder.lineage}', err=True)

@@ -13,6 +13,7 @@ from racer_rl.cli.durations import parse_duration
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_rl.evaluation.suite import SuitePlan
+from racer_rl.reward.library import COMPANY_REWARD, DEFAULT_REWARD
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.distillation import Distillation
 from racer_rl.training.goals import Goal
@@ -20,6 +21,7 @@ from racer_rl.training.hyperparameters import ALGORITHMS, Hyperparameters, load_
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import AUTO, Limits, Method, TrainingPlan, find_method
 from racer_sim.practice import expand_pool
+from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import find_randomization
 from racer_sim.track_library import find_track, track_names
 from racer_vehicle.action import ContinuousActions
@@ -93,18 +95,19 @@ def read_metadata(path: Path) -> ModelMetadata:
 
 
 def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direction: str | None,
-             reward: str, compat: bool, algorithm: str | None, method: str, network: str | None,
+             reward: str | None, compat: bool, algorithm: str | None, method: str, network: str | None,
              metadata: Path | None, hyperparameters: Path | None,
              learning_rate: float | None, max_speed: float | None, randomization: str | None,
-             seed: int) -> TrainingPlan:
+             seed: int, race: RaceFormat) -> TrainingPlan:
     """The plan of a new model; what is None comes from the goal.
 
     Raises:
         ConfigError: Something of it cannot be used.
     """
-    setup = RaceSetup(track=resolved_tracks(tracks or goal.tracks),
-                      direction=direction or goal.direction, reward=reward, compat=compat,
-                      network=find_network(network or goal.network).name,
+    usual = COMPANY_REWARD if race.has_company else DEFAULT_REWARD
+    setup = RaceSetup(track=resolved_tracks(tracks or goal.tracks), compat=compat,
+                      direction=direction or goal.direction, reward=reward or usual,
+                      network=find_network(network or goal.network).name, race=race,
                       randomization=(goal.conditions if randomization is None
                                      else find_randomization(randomization)))
     if metadata is None:

@@ -94,7 +94,7 @@ class RaceSetup:
 def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules | None = None,
                     randomization: tuple[Randomization, ...] | None = None,
                     courses: Sequence[Course] | None = None,
-                    border_margin_m: float = 0.0) -> Simulator:
+                    border_margin_m: float = 0.0, body_margin_m: float = 0.0) -> Simulator:
     """A simulator for a setup.
 
     Args:
@@ -105,6 +105,7 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
         randomization: Instead of the setup's; car k draws from the k-th, in rotation.
         courses: Instead of the setup's.
         border_margin_m: See `SimulatorConfig`.
+        body_margin_m: The same.
 
     Raises:
         ConfigError: A part of the setup is not usable.
@@ -114,7 +115,7 @@ def build_simulator(setup: RaceSetup, *, cars: int, seed: int, rules: RaceRules 
                              stereo=Sensor.STEREO_CAMERAS in setup.sensors,
                              image_age_s=setup.image_age_s, rules=rules or setup.rules,
                              randomization=randomization or (setup.randomization,),
-                             border_margin_m=border_margin_m)
+                             border_margin_m=border_margin_m, body_margin_m=body_margin_m)
     if courses is None:
         courses = courses_of([find_track(name) for name in setup.tracks], setup.direction)
     return Simulator(courses, setup.car, config, seed)

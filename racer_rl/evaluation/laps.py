@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from racer_rl.envs.batch import Observation, RaceBatch
 from racer_rl.envs.build import RaceSetup, build_simulator
+from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import Lap, RaceRules, Status
 from racer_sim.simulator import Simulator
@@ -286,12 +287,13 @@ def few_tracks(setup: RaceSetup) -> RaceSetup:
 
 
 def with_course(
-    setup: RaceSetup, *, track: str | None = None, direction: str | None = None
+    setup: RaceSetup, *, track: str | None = None, direction: str | None = None,
+    race: RaceFormat | None = None,
 ) -> RaceSetup:
-    """The same car and codecs on another track or the other way; None keeps what there is."""
+    """The same car and codecs in another race; None keeps what there is."""
     changes: Mapping[str, Any] = {
         key: value
-        for key, value in (('track', track), ('direction', direction))
+        for key, value in (('track', track), ('direction', direction), ('race', race))
         if value is not None
     }
     return replace(setup, **changes)

@@ -10,6 +10,8 @@ from racer_rl.reward.loading import RewardFile, read_reward
 from racer_vehicle.errors import UnknownNameError
 
 DEFAULT_REWARD: Final = 'progress'
+COMPANY_REWARD: Final = 'clear_objects'
+"""The same where there are boxes or other cars on the track."""
 
 _FUNCTIONS: Final = Path(__file__).parent / 'functions'
 

@@ -107,7 +107,8 @@ class Teacher:
             plan, held_out=None, distillation=None, limits=Limits(),
             evaluation=replace(plan.evaluation, randomization=plan.setup.randomization))
         simulator = build_simulator(plan.setup, cars=settings.n_envs, seed=plan.seed,
-                                    border_margin_m=plan.distillation.margin_m)
+                                    border_margin_m=plan.distillation.margin_m,
+                                    body_margin_m=plan.distillation.body_margin_m)
         batch = build_batch(plan.setup, cars=settings.n_envs, seed=plan.seed, reward=reward,
                             simulator=simulator, log=log, blind=True)
         self.env = RaceVecEnv(batch)
