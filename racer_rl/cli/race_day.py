@@ -90,6 +90,13 @@ def _running_day(board: LeagueBoard, *, manual: bool, ros: bool, pace: float,
 
 
 def _source(board: LeagueBoard, *, manual: bool, ros: bool, pace: float) -> Source:
+    if ros:
+        from racer_rl.cli.drive import require_ros
+
+        require_ros()
+        from racer_rl.nodes.track_car import TrackCar
+
+        return TrackCar(board.bundle, board.course, by_hand=manual)
     if manual:
         from racer_rl.race_day.sources import ByHand
 

@@ -222,8 +222,12 @@ class RaceDay:
                 return
         if self._source.has_car and not self._alone and now_s - self._seen_s > ALONE_S:
             self._alone = True
-            self._source.hold()
-            self.tell('no control page is open any more: the car was stopped.')
+            try:
+                self._source.hold()
+            except RacerError as error:
+                self.tell(f'no control page is open any more, and {error}')
+            else:
+                self.tell('no control page is open any more: the car was stopped.')
 
     def view(self) -> dict[str, Any]:
         """All that pages show."""

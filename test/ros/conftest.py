@@ -125,6 +125,10 @@ class Graph:
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ['-p', f'{name.replace("__", ".")}:={text}']
+        return self.run(command)
+
+    def run(self, command: list[str]) -> Process:
+        """Start a program that is no node."""
         process = Process(command, self._folder / f'process_{len(self._processes)}.log')
         self._processes.append(process)
         return process
