@@ -20,7 +20,7 @@ from racer_rl.cli.race_options import (
 )
 
 if TYPE_CHECKING:
-    from racer_rl.training.clone import Parent
+    from racer_rl.store.lineage import Lineage
 
 clone_app = typer.Typer(add_completion=False)
 
@@ -86,9 +86,10 @@ def clone(
         typer.echo(json.dumps({'model': name, 'folder': str(folder.path),
                                'lineage': None if lineage is None else lineage.as_dict()}))
         return
-    typer.echo(f'{name}: {lineage}; {_taken_over(parent)}')
+    typer.echo(f'{name}: {lineage}; {_taken_over(lineage)}')
     typer.echo(f'train it: racer train --name {name} --resume')
 
 
-def _taken_over(parent: Parent) -> str:
-    return 'weights and optimiser' if parent.optimizer else 'weights, with a fresh optimiser'
+def _taken_over(lineage: Lineage | None) -> str:
+    kept = lineage is not None and lineage.optimizer
+    return 'weights and optimiser' if kept else 'weights, with a fresh optimiser'

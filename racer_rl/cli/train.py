@@ -38,10 +38,10 @@ EXIT_INTERRUPTED = 130
 _KEPT_BY_RESUME = frozenset({
     'goal', 'track', 'direction', 'reward', 'compat', 'algorithm', 'method', 'network',
     'metadata', 'hyperparameters', 'learning_rate', 'max_speed', 'randomization', 'seed',
-    'from_model', 'checkpoint', *RACE_OPTIONS,
+    'from_model', 'checkpoint', 'lidar', *RACE_OPTIONS,
 })
-_KEPT_BY_CLONES = frozenset({'goal', 'method', 'resume'})
-_IN_METADATA = frozenset({'algorithm', 'network', 'max_speed'})
+_KEPT_BY_CLONES = frozenset({'goal', 'method', 'resume', 'lidar'})
+_IN_METADATA = frozenset({'algorithm', 'network', 'max_speed', 'lidar'})
 
 
 @train_app.command()
@@ -85,6 +85,9 @@ def train(
         str | None, typer.Option(help="FAST, FINE, or one of DeepRacer's three by name.",
                                  show_default='as the goal has it')
     ] = None,
+    lidar: Annotated[bool | None, typer.Option(
+        '--lidar/--no-lidar', help='Whether the policy reads the lidar besides the camera.',
+        show_default='in company only')] = None,
     metadata: Annotated[
         Path | None,
         typer.Option(
@@ -198,6 +201,7 @@ def train(
             algorithm=algorithm, method=method, network=network, metadata=metadata,
             hyperparameters=hyperparameters, learning_rate=learning_rate, max_speed=max_speed,
             randomization=randomization, seed=seed,
+            lidar=lidar,
             race=RaceWords.of(context.params).format() or RaceFormat())
     _run(context, folder, replace(plan, trace=trace, keep=keep), resume=resume, as_json=as_json)
 

@@ -27,6 +27,7 @@ from racer_sim.track_library import find_track, track_names
 from racer_vehicle.action import ContinuousActions
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.metadata import ModelMetadata, TrainingAlgorithm
+from racer_vehicle.observation import Sensor
 from racer_vehicle.spec import spec_from_dict
 
 DEFAULT_TIME: Final = '10m'
@@ -64,7 +65,12 @@ def capped(limits: Limits, max_time: str | None, max_steps: int | None) -> Limit
 
 
 def evaluation_of(setup: RaceSetup) -> EvaluationPlan:
-    """Twelve laps of each course; of many courses, two each."""
+    """Twelve laps of each course; of many courses, two each; in company, forty.
+
+    There every lap is another one.
+    """
+    if setup.race.has_company and setup.course_count == 1:
+        return EvaluationPlan(laps=5, starts=8)
     many = setup.course_count > MANY_COURSES
     return EvaluationPlan(laps=1, starts=2) if many else EvaluationPlan()
 
@@ -95,15 +101,17 @@ def read_metadata(path: Path) -> ModelMetadata:
 
 
 def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direction: str | None,
-             reward: str | None, compat: bool, algorithm: str | None, method: str, network: str | None,
-             metadata: Path | None, hyperparameters: Path | None,
+             reward: str | None, compat: bool, algorithm: str | None, method: str,
+             network: str | None, metadata: Path | None, hyperparameters: Path | None,
              learning_rate: float | None, max_speed: float | None, randomization: str | None,
-             seed: int, race: RaceFormat) -> TrainingPlan:
-    """The plan of a new model; what is None comes from the goal.
+             seed: int, race: RaceFormat, lidar: bool | None) -> TrainingPlan:
+    """The plan of a new model; what is None comes from the goal, and from the kind of race.
 
     Raises:
         ConfigError: Something of it cannot be used.
     """
+    if race.has_company:
+        goal = goal.in_company()
     usual = COMPANY_REWARD if race.has_company else DEFAULT_REWARD
     setup = RaceSetup(track=resolved_tracks(tracks or goal.tracks), compat=compat,
                       direction=direction or goal.direction, reward=reward or usual,
@@ -112,7 +120,9 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
                                      else find_randomization(randomization)))
     if metadata is None:
         fastest = goal.max_speed_mps if max_speed is None else max_speed
-        setup = replace(setup, actions=ContinuousActions(speed_high_mps=fastest))
+        scans = race.has_company if lidar is None else lidar
+        setup = replace(setup, actions=ContinuousActions(speed_high_mps=fastest), sensors=(
+            Sensor.FRONT_FACING_CAMERA, *((Sensor.LIDAR,) if scans else ())))
     else:
         given = read_metadata(metadata)
         algorithm = given.training_algorithm.value

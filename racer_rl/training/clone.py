@@ -25,7 +25,8 @@ class Parent:
     Attributes:
         folder: The model.
         checkpoint: `best`, `last` or a number of steps.
-        optimizer: Whether to take over the optimiser's state as well as the weights.
+        optimizer: Whether to take over the optimiser's state as well as the weights, where the
+            clone's critic is told of the same things.
         std: As of `Inheritance`.
     """
 
@@ -67,14 +68,17 @@ def clone(parent: Parent, path: Path, plan: TrainingPlan) -> ModelFolder:
 
 
 def _build(parent: Parent, checkpoint: Path, folder: ModelFolder, plan: TrainingPlan) -> None:
+    # Critics in company are told of objects, and others are not.
+    before, now = parent.folder.setup.race, plan.setup.race
+    optimizer = parent.optimizer and before.has_company == now.has_company
     # Read before anything is built: reading sets the global random generators.
     model = load_checkpoint(checkpoint)[0]
     lineage = Lineage(
         kind=Kinship.CLONE, model=parent.folder.name, id=parent.folder.run.get('id', ''),
         checkpoint=parent.checkpoint, steps=model.num_timesteps, sha256=file_sha256(checkpoint),
-        optimizer=parent.optimizer)
+        optimizer=optimizer)
     training = Training(folder, plan, resume=False, inherits=Inheritance(
-        parent=model, optimizer=parent.optimizer, std=parent.std))
+        parent=model, optimizer=optimizer, std=parent.std))
     try:
         training.save('best')
         training.save('last')

@@ -46,7 +46,7 @@ def greatest_danger(params):
     dangers = [0.0]
     for at_m, beside_m, is_left in zip(
             params['objects_distance'], params['objects_distance_from_center'],
-            params['objects_left_of_center']):
+            params['objects_left_of_center'], strict=True):
         # Until it is passed, an object is ahead; then it is a lap away.
         gap_m = (at_m - params['projection_distance'] + PASSED_M) % params['track_length']
         near = 1.0 - max(gap_m - PASSED_M, 0.0) / CAREFUL_WITHIN_M
