@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from racer_rl.cli.race_options import (
+    BotsOption,
+    BotSpeedOption,
+    ObstaclesOption,
+    PlaceOption,
+    RaceOption,
+    RaceWords,
+)
 from racer_vehicle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from racer_rl.drive.result import DriveResult
     from racer_rl.evaluation.comparison import Comparison
     from racer_sim.lap_bound import LapBound
+    from racer_sim.race_format import RaceFormat
     from racer_vehicle.policy_card import PolicyCard
 
 drive_app = typer.Typer(add_completion=False)
@@ -46,9 +55,15 @@ def drive_model(
         help='A period per command, as fast as it goes, or by the clock.')] = 'lockstep',
     factor: Annotated[float, typer.Option(help='Real time: simulated seconds a second.')] = 1.0,
     resets: Annotated[int, typer.Option(help='Incidents that a run survives.')] = 0,
+    race: RaceOption = None,
+    obstacles: ObstaclesOption = None,
+    place: PlaceOption = None,
+    bots: BotsOption = None,
+    bot_speed: BotSpeedOption = None,
     checkpoint: Annotated[str, typer.Option(
         help='best by evaluation, last, or the steps of an earlier one.')] = 'best',
-    seed: Annotated[int, typer.Option(help='Of the image ages.')] = 0,
+    seed: Annotated[int, typer.Option(
+        help='Of the image ages, and of where boxes and bots are.')] = 0,
     bag: Annotated[Path | None, typer.Option(
         help='Record every topic (.mcap), for ros2 bag play and Foxglove.')] = None,
     as_json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
@@ -68,12 +83,15 @@ def drive_model(
     from racer_rl.nodes.drive import drive
     from racer_vehicle.policy import PolicyBundle
 
+    words = RaceWords(race=race, obstacles=obstacles, place=place or None, bots=bots,
+                      bot_speed=bot_speed)
     judged = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
     check_before(None)  # it takes a minute or so: refused only if nothing is left
     with bundle_file(model, checkpoint) as bundle:
         card = PolicyBundle.read(bundle).card
         plan = DrivePlan(bundle=bundle, track=track or card.track[0], direction=direction,
-                         simulator=simulator, mode=mode, factor=factor, judged=judged)
+                         simulator=simulator, mode=mode, factor=factor, judged=judged,
+                         race=words.format() or race_of(model))
         with (spending('race', card.model), Bag(bag) if bag else nullcontext() as recording):
             result = drive(plan, _Progress(), recording)
     shown = Comparison(result.evaluation, _kept_bounds(plan, card))
@@ -119,6 +137,18 @@ def bundle_file(model: str, checkpoint: str) -> Iterator[Path]:
         path = Path(folder) / f'policy{BUNDLE_SUFFIX}'
         export_bundle(open_model(model), path, checkpoint)
         yield path
+
+
+def race_of(model: str) -> RaceFormat:
+    """What a model is raced in where nobody says otherwise: what it was trained for.
+
+    Args:
+        model: As of `bundle_file`; a bundle's own file does not tell: a time trial.
+    """
+    from racer_rl.store.models import open_model
+    from racer_sim.race_format import RaceFormat
+
+    return RaceFormat() if model.endswith(BUNDLE_SUFFIX) else open_model(model).setup.race
 
 
 class _Progress:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from racer_rl.drive.timing import Percentiles, TimingFigures
 from racer_rl.evaluation.laps import Evaluation, Run
+from racer_sim.race_format import RaceFormat
 from racer_sim.race_watch import RaceState
 from racer_sim.rules import Lap, Status
 from racer_sim.track import Track
@@ -30,6 +31,7 @@ class DriveResult:
         simulator: `embedded` or `gazebo`.
         mode: `lockstep` or `realtime`.
         factor: Simulated seconds per second, in real time.
+        race: Who and what was on the track.
         evaluation: The laps, judged by race control.
         timing: Of the graph.
         seconds: That the runs took, on the clock on the wall.
@@ -40,6 +42,7 @@ class DriveResult:
     simulator: str
     mode: str
     factor: float
+    race: RaceFormat
     evaluation: Evaluation
     timing: TimingFigures
     seconds: float
@@ -62,6 +65,7 @@ class DriveResult:
             'simulator': self.simulator,
             'mode': self.mode,
             'factor': self.factor,
+            'race': str(self.race.type),
             **self.evaluation.as_dict(),
             'steps': self.steps,
             'seconds': round(self.seconds, 3),

@@ -197,5 +197,5 @@ def drive(plan: DrivePlan, tell: Tell, bag: Bag | None = None) -> DriveResult:
         seconds = time.monotonic() - begun_s
     return DriveResult(
         model=bundle.card.model, sha256=bundle.sha256, simulator=plan.simulator, mode=plan.mode,
-        factor=plan.factor, evaluation=Evaluation(plan.judged, runs),
+        factor=plan.factor, race=plan.race, evaluation=Evaluation(plan.judged, runs),
         timing=graph.timing.figures, seconds=seconds)

@@ -50,6 +50,12 @@ def test_without_ros_it_says_where_to_get_it(bundle, capsys, monkeypatch):
     (('--simulator', 'webots'), "'webots' is not one of 'embedded', 'gazebo'"),
     (('--direction', 'both'), "'both' is not one of 'forward', 'reverse'"),
     (('--track', 'ovla'), "unknown track 'ovla'; did you mean oval?"),
+    (('--race', 'objects'), "unknown race 'objects'; did you mean object-avoidance?"),
+    (('--race', 'head-to-head'), 'race is head-to-head of 4 cars; allowed here: one car'),
+    (('--obstacles', '2', '--bots', '1'), '--bots is given for a race of type object-avoidance'),
+    (('--place', '0.25,left', '--place', '0.26,right', '--track', 'oval'),
+     'two obstacles would stand 0.17 m apart'),
+    (('--obstacles', '7'), 'count is 7; allowed: 0 to 6'),
     (('--bag', 'drive.bag'), 'allowed: a file *.mcap in a folder that exists'),
 ])
 def test_wrong_value_is_one_line_and_two(bundle, capsys, arguments, message):

@@ -195,12 +195,13 @@ def test_the_result_is_what_evaluate_prints_and_the_graphs_times():
     plan = EvaluationPlan(laps=2, starts=2)
     runs = tuple(run_of(state, track, reverse=False, share=0.0, laps=2) for state in (DONE, LOST))
     result = DriveResult(model='m', sha256='ab', simulator='embedded', mode='lockstep', factor=1.0,
-                         seconds=10.0, evaluation=Evaluation(plan, runs),
-                         timing=Timing().figures)
+                         race=RaceFormat(bots=Bots(count=1)), seconds=10.0,
+                         evaluation=Evaluation(plan, runs), timing=Timing().figures)
     record = json.loads(json.dumps(result.as_dict()))
     assert record.items() >= Evaluation(plan, runs).as_dict().items()
     assert (record['clean_laps'], record['total_laps'], record['steps']) == (3, 4, 772)
     assert record['steps_per_s'] == 77.2
+    assert record['race'] == 'head-to-bot'
     assert record['timing']['applied'] is None
     assert '0 images, 0 without a command; image to policy -, to motor -' in result.timing_line
 
