@@ -28,6 +28,7 @@ COMMANDS: Final = {
     'jobs': 'List, follow, stop and resume trainings, in the background or not.',
     'models': 'List, show, compare, rename, delete, export and import models.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
+    'race': 'Race models against the clock, boxes, bots and each other, and check results.',
     'keys': 'Make, list and show the keys that sign policies.',
     'calibrate': "Find the pulses of a car's servo and speed controller.",
     'deploy': 'Put a model onto a car: a package that installs offline, or all of it over ssh.',

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from racer_rl.races.lines import Line, easy_line, fastest_line
 from racer_rl.races.passing import Passing
 from racer_sim.courses import Course
 from racer_sim.lap_bound import Report
-from racer_sim.vehicle import SUBSTEP_S
+from racer_sim.vehicle import GRAVITY_MPS2, SUBSTEP_S
 from racer_vehicle.signals import DriveCommand
 from racer_vehicle.spec import CarSpec
 
@@ -34,24 +34,42 @@ class Style:
         far_s: What it is further at speed, seconds of way.
         eager: Steering over that of a car without slip.
         calm_s: Steering against what it yaws too much, rad per rad/s.
+        foresight_s: How much longer than the image's age it takes to turn, and is foreseen.
         early_s: How far ahead it reads the speed.
         hurry_mps: Added to it: the speed controller lags behind.
-        daring: Share of the line's speed.
     """
 
     far_m: float = 0.3
     far_s: float = 0.15
     eager: float = 1.1
     calm_s: float = 0.05
+    foresight_s: float = 0.05
     early_s: float = 0.1
     hurry_mps: float = 0.0
-    daring: float = 1.0
 
 
 EASY: Final = Style()
-RACING: Final = Style(far_m=0.28, far_s=0.13, eager=1.2, calm_s=0.05, early_s=0.12,
-                      hurry_mps=0.15, daring=0.93)
-RACING_INSIDE: Final = 0.85
+RACING: Final = Style(far_m=0.2, far_s=0.16, eager=1.07, calm_s=0.04, foresight_s=0.07,
+                      early_s=0.066, hurry_mps=0.35)
+RACING_INSIDE: Final = 0.68
+RACING_GRIP: Final = 0.6
+"""See `fastest_line`: with more of either, it is off some track some time."""
+
+
+GRIP_SHARE: Final = 0.9
+YAW_LAG_S: Final = 0.05
+"""How the car turns, roughly: not more than the tyres hold, and so long behind its wheels."""
+
+
+class _Foreseen(NamedTuple):
+    """A car a moment from now: pose, speed, yaw rate, and its way until then."""
+
+    x_m: float
+    y_m: float
+    yaw_rad: float
+    speed_mps: float
+    yaw_rate_radps: float
+    way_m: float
 
 
 class Bot:
@@ -66,27 +84,50 @@ class Bot:
 
     def act(self, view: View) -> DriveCommand:
         """As of the protocol; it can always go on."""
-        style, state, place = (self._style, view.simulator.state[view.car],
-                               view.simulator.places[view.car])
-        # Where the car will be when it hears of this.
-        delay_s = float(view.simulator.age_substeps[view.car]) * SUBSTEP_S
-        speed, yaw_rate = max(float(state['vx_mps']), 0.0), float(state['yaw_rate_radps'])
-        yaw_rad, way_m = float(state['yaw_rad']) + yaw_rate * delay_s, speed * delay_s
-        s_m = float(place['s_m']) + way_m
-        aim_m = s_m + style.far_m + style.far_s * speed
+        style, place = self._style, view.simulator.places[view.car]
+        then = self._foreseen(view)
+        s_m = float(place['s_m']) + then.way_m
+        aim_m = s_m + style.far_m + style.far_s * then.speed_mps
         way = self._passing.find(view.met, self._road, float(place['s_m']),
-                                 float(place['lateral_m']), aim_m, speed)
+                                 float(place['lateral_m']), aim_m, then.speed_mps)
         aim_x, aim_y, _ = self._track.pose_at(aim_m, way.lateral_m)
-        dx = float(aim_x) - float(state['x_m']) - way_m * math.cos(yaw_rad)
-        dy = float(aim_y) - float(state['y_m']) - way_m * math.sin(yaw_rad)
-        aside_m = math.cos(yaw_rad) * dy - math.sin(yaw_rad) * dx
+        dx, dy = float(aim_x) - then.x_m, float(aim_y) - then.y_m
+        aside_m = math.cos(then.yaw_rad) * dy - math.sin(then.yaw_rad) * dx
         bend = 2.0 * aside_m / (dx * dx + dy * dy)
         steering = (style.eager * math.atan(self._car.wheelbase_m * bend)
-                    - style.calm_s * (yaw_rate - bend * speed))
-        wanted = style.daring * self._line.at(s_m + style.early_s * speed)[1] + style.hurry_mps
+                    - style.calm_s * (then.yaw_rate_radps - bend * then.speed_mps))
+        wanted = self._line.at(s_m + style.early_s * then.speed_mps)[1] + style.hurry_mps
         most = self._car.max_steering_rad
         return DriveCommand(steering_rad=min(max(steering, -most), most),
                             speed_mps=min(wanted, way.speed_mps, self._car.max_speed_mps))
+
+    def _foreseen(self, view: View) -> _Foreseen:
+        """Where the car will be when it hears of this, and has begun to turn.
+
+        Until the image is as old as it gets, the servo goes on to the last command; then, for
+        `foresight_s`, the car goes on turning as it does.
+        """
+        state, servo, car = view.simulator.state[view.car], self._car.servo, self._car
+        x_m, y_m, yaw_rad, way_m = (float(state['x_m']), float(state['y_m']),
+                                    float(state['yaw_rad']), 0.0)
+        speed, drift = max(float(state['vx_mps']), 0.0), float(state['vy_mps'])
+        turning, wheels = float(state['yaw_rate_radps']), float(state['servo_rad'])
+        told = float(view.simulator.commands[view.car, 0])
+        most = GRIP_SHARE * car.tyre.friction * GRAVITY_MPS2 / max(speed, 0.1)
+        steps = int(view.simulator.age_substeps[view.car])
+        for step in range(steps + round(self._style.foresight_s / SUBSTEP_S)):
+            if step < steps:
+                rate = (told - wheels) / max(servo.lag_s, SUBSTEP_S)
+                wheels += SUBSTEP_S * min(max(rate, -servo.rate_limit_radps),
+                                          servo.rate_limit_radps)
+                wanted = speed * math.tan(wheels) / car.wheelbase_m
+                turning += SUBSTEP_S / YAW_LAG_S * (min(max(wanted, -most), most) - turning)
+            yaw_rad += SUBSTEP_S * turning
+            sine, cosine = math.sin(yaw_rad), math.cos(yaw_rad)
+            x_m += SUBSTEP_S * (speed * cosine - drift * sine)
+            y_m += SUBSTEP_S * (speed * sine + drift * cosine)
+            way_m += SUBSTEP_S * speed
+        return _Foreseen(x_m, y_m, yaw_rad, speed, turning, way_m)
 
     def _road(self, s_m: float) -> tuple[float, float, float]:
         """See `Road`."""
@@ -110,7 +151,8 @@ def bot(name: str, course: Course, car: CarSpec, report: Report | None = None) -
         TrackError: None was found on this track.
     """
     if name == 'optimal':
-        line = fastest_line(course, car, car.max_speed_mps, RACING_INSIDE, report)
+        line = fastest_line(course, car, car.max_speed_mps, inside=RACING_INSIDE,
+                            grip=RACING_GRIP, report=report)
         return Bot(course, car, line, RACING)
     line = easy_line(course, SLOW_MPS if name == 'slow' else MEDIUM_MPS)
     return Bot(course, car, line, EASY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from racer_sim.courses import Course
 from racer_sim.lap_bound import Report, lap_bound
+from racer_sim.lap_corridor import bends_of
+from racer_sim.lap_limits import Envelope, PointCar, quasi_steady_lap
 from racer_vehicle.spec import CarSpec
 
 Floats = NDArray[np.float64]
 
 SPACING_M: Final = 0.1
+
+SMOOTHINGS: Final = 8
 
 BRAKE_MPS2: Final = 3.0
 """How hard whoever takes it easy brakes before a bend."""
@@ -66,15 +70,16 @@ def easy_line(course: Course, cruise_mps: float) -> Line:
     return Line(s_m, np.zeros(len(s_m)), _braked(caps), track.length_m)
 
 
-def fastest_line(course: Course, car: CarSpec, max_speed_mps: float, inside: float,
-                 report: Report | None = None) -> Line:
-    """The time-optimal line and speed.
+def fastest_line(course: Course, car: CarSpec, max_speed_mps: float, *, inside: float,
+                 grip: float, report: Report | None = None) -> Line:
+    """The time-optimal line, a little nearer to the middle, and what it can be driven with.
 
     Args:
         course: Where.
         car: The car.
         max_speed_mps: Highest command.
         inside: How far from the centre line towards the optimum it goes, as a share.
+        grip: Share of the tyres' friction that its speeds count on.
         report: Told what is computed, unless it was before; see `lap_bound`.
 
     Raises:
@@ -82,12 +87,24 @@ def fastest_line(course: Course, car: CarSpec, max_speed_mps: float, inside: flo
         TrackError: None was found.
     """
     track, bound = course.track, lap_bound(course.track, car, max_speed_mps, report)
-    at = track.project(bound.line)
-    order = np.argsort(at.s_m)
-    s_m = _places(track.length_m)
+    optimum = track.project(bound.line)
+    x_m, y_m, _ = track.pose_at(optimum.s_m, inside * optimum.lateral_m)
+    curve = _smooth(x_m + 1j * y_m)
+    careful = replace(car, tyre=replace(car.tyre, friction=grip * car.tyre.friction))
+    envelope = Envelope.of(PointCar.of(careful, max_speed_mps))
+    speeds = quasi_steady_lap(envelope, *bends_of(curve))[1]
+    at = track.project(np.column_stack((curve.real, curve.imag)))
+    order, s_m = np.argsort(at.s_m), _places(track.length_m)
     lateral_m, speed_mps = (np.interp(s_m, at.s_m[order], column[order], period=track.length_m)
-                            for column in (at.lateral_m, bound.speed_mps))
-    return Line(s_m, inside * lateral_m, speed_mps, track.length_m)
+                            for column in (at.lateral_m, speeds))
+    return Line(s_m, lateral_m, speed_mps, track.length_m)
+
+
+def _smooth(curve: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """A closed curve (N,) without the corners of the centre line's segments."""
+    for _ in range(SMOOTHINGS):
+        curve = (np.roll(curve, 1) + 2.0 * curve + np.roll(curve, -1)) / 4.0
+    return curve
 
 
 def _places(length_m: float) -> Floats:
