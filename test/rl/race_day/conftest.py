@@ -87,3 +87,66 @@ def new_day(board, clock):
             finally:
                 day.close()
     return new_day
+
+
+class Rows:
+    """Where a car was, and a film of it."""
+
+    def __init__(self, film):
+        self.rows, self.laps, self.film = [], [], film
+
+    def __call__(self, simulator):
+        state = simulator.state[0]
+        self.rows.append([float(state[name]) for name in ('x_m', 'y_m', 'vx_mps')])
+        self.laps.append(int(simulator.control.race['laps'][0]))
+        self.film(simulator)
+
+    def line(self, times_s):
+        rows = [row for row, lap in zip(self.rows, self.laps, strict=True) if lap == 1]
+        return {'lap': 2, 'time_s': times_s[1], 'period_s': 0.066,
+                **{name: list(column) for name, column in zip(
+                    ('x_m', 'y_m', 'speed_mps'), zip(*rows, strict=True), strict=True)}}
+
+
+@pytest.fixture(scope='session')
+def driven(tmp_path_factory, ring, toy):
+    """A race that was driven: its result, the line of its best lap and its film."""
+    from racer_rl.evaluation.film import Film
+    from racer_rl.races.entrants import Entrant
+    from racer_rl.races.run import run_race
+
+    path = tmp_path_factory.mktemp('driven') / 'race.mp4'
+    plan = RacePlan(track=str(ring), rules=RULES, seed=4711)
+    with Film(path) as film:
+        rows = Rows(film)
+        result = run_race(plan, [Entrant(name='Ada', bundle=toy(speed=0.3))], rows)
+    return result, rows.line(result.entries[0].lap_times_s), path
+
+
+@pytest.fixture
+def raced(league, driven):
+    """The league after a race day: a run with all its files, one by hand, and one that failed."""
+    import json
+    import shutil
+
+    from racer_rl.league.at_track import TrackRun, record_at_track
+    from racer_rl.races.result import EntryResult
+
+    result, line, film = driven
+    with open_league(league) as opened:
+        race = opened.race()
+        for name, entry, record in (
+                ('Ada', result.entries[0], result.to_json()),
+                (NASTY, EntryResult(name=NASTY, identity='', status='lap_complete', time_s=19.0,
+                                    completion=1.0, lap_times_s=(9.0, 10.0),
+                                    lap_clean=(True, False), incidents={'off_track': 1}), '')):
+            number = record_at_track(opened, race, TrackRun(
+                racer=name, model='<b>bold</b>', bundle='ab' * 32, result=entry,
+                timed='by hand', declared=f'2027-01-01T00:00:0{len(name) % 10}.000000+00:00',
+                record=record))
+            folder = opened.result_folder(f'{number:06d}')
+            if record:
+                (folder / 'at-track.json').unlink()
+                (folder / 'line.json').write_text(json.dumps(line))
+                shutil.copy(film, folder / 'race.mp4')
+    return league

@@ -1,0 +1,1 @@
+"""Standings as pages that need no server: one folder to be copied, opened or printed."""
