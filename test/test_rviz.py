@@ -52,7 +52,7 @@ def test_topics_are_those_of_the_contract(item):
 def test_everything_worth_seeing_is_shown():
     shown = {item['Topic']['Value'] for item in WITH_TOPIC}
     assert shown == {'camera/image_raw', 'scan', 'race/markers', 'race/racing_line', 'sim/odom',
-                     'initialpose'}
+                     'sim/objects', 'initialpose'}
 
 
 def test_the_fixed_frame_is_one_that_is_published():

@@ -220,6 +220,19 @@ def test_of_two_cars_it_is_the_one_that_drives_into_the_other(graph, simulator):
     assert len(first.objects) == len(second.objects) == 1
 
 
+def test_a_car_that_nobody_commands_stops_and_the_bots_drive_on(graph):
+    race = Race(graph, SimNode, mode='realtime', bots=1, bot_slowest_mps=0.5, bot_fastest_mps=0.5)
+
+    def speed_mps():
+        return race.heard['sim/odom'][-1].twist.twist.linear.x
+
+    graph.until(lambda: race.heard['sim/objects'] and (race.tell(1.0), speed_mps() > 0.5)[1],
+                'the car drives')
+    graph.until(lambda: abs(speed_mps()) < 0.01, 'it stops')
+    before = race.objects['x_m'].tolist()
+    graph.until(lambda: race.objects['x_m'].tolist() != before, 'the bot does not')
+
+
 def test_nothing_is_told_where_there_is_nothing(graph):
     race = Race(graph, SimNode, race={})
     race.drive(3, 0.5)
