@@ -29,6 +29,7 @@ COMMANDS: Final = {
     'models': 'List, show, compare, rename, delete, export and import models.',
     'drive': "Race a model through the car's own ROS 2 nodes, with no ROS installation.",
     'race': 'Race models against the clock, boxes, bots and each other, and check results.',
+    'league': 'Seasons of races that anybody may enter with a policy, and who leads.',
     'keys': 'Make, list and show the keys that sign policies.',
     'calibrate': "Find the pulses of a car's servo and speed controller.",
     'deploy': 'Put a model onto a car: a package that installs offline, or all of it over ssh.',
