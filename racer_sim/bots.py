@@ -76,7 +76,9 @@ class BotFleet:
         rows['s_m'], rows['lane'] = s_m, LANE_SHARE * lanes
         rows['lateral'] = rows['left_lane'] = rows['lane']
         rows['changed_m'] = bots.change_within_m
-        rows['wait_s'] = random.uniform(*bots.change_after_s, bots.count)
+        steady = random.random(bots.count) < bots.steady_share
+        rows['wait_s'] = np.where(steady, math.inf,
+                                  random.uniform(*bots.change_after_s, bots.count))
         rows['cruise_mps'] = random.uniform(bots.slowest_mps, bots.fastest_mps, bots.count)
         rows['speed_mps'] = rows['cruise_mps']
         self._pose(np.array([world]), np.array([course]))

@@ -65,6 +65,8 @@ class Bots:
         slowest_mps: Least speed along the centre line; each draws its own for a run.
         fastest_mps: The most.
         changes_lanes: Whether they change lanes now and then.
+        steady_share: Share of the bots, drawn anew for a run, that keep their lane all the same:
+            who has only met others learns to wait until they make way.
         change_after_s: Range of the time between two changes. 3 to 5, DeepRacer.
         change_within_m: Distance that a change takes. 1.
         min_gap_m: Least distance between two of them when they start, middle to middle.
@@ -74,13 +76,15 @@ class Bots:
     slowest_mps: float = 0.5
     fastest_mps: float = 0.5
     changes_lanes: bool = False
+    steady_share: float = 0.0
     change_after_s: tuple[float, float] = (3.0, 5.0)
     change_within_m: float = 1.0
     min_gap_m: float = 2.0
 
     def __post_init__(self) -> None:
         require_range(self, count=(0, 4), slowest_mps=(0.0, self.fastest_mps),
-                      fastest_mps=(0.0, 6.0), change_within_m=(0.2, 10.0), min_gap_m=(0.5, 100.0))
+                      fastest_mps=(0.0, 6.0), steady_share=(0.0, 1.0), change_within_m=(0.2, 10.0),
+                      min_gap_m=(0.5, 100.0))
         low_s, high_s = self.change_after_s
         object.__setattr__(self, 'change_after_s', (low_s, high_s))
         if not 0.1 <= low_s <= high_s <= 3600.0:
@@ -128,8 +132,8 @@ class RaceFormat:
 STANDARD_FORMATS: Final = {
     RaceType.TIME_TRIAL: RaceFormat(),
     RaceType.OBJECT_AVOIDANCE: RaceFormat(obstacles=Obstacles(count=3)),
-    RaceType.HEAD_TO_BOT: RaceFormat(bots=Bots(count=3, slowest_mps=0.3, fastest_mps=0.7,
-                                               changes_lanes=True)),
+    RaceType.HEAD_TO_BOT: RaceFormat(bots=Bots(count=3, slowest_mps=0.3, fastest_mps=1.0,
+                                               changes_lanes=True, steady_share=0.5)),
     RaceType.HEAD_TO_HEAD: RaceFormat(cars=4),
 }
 """What is meant where only the type is named."""

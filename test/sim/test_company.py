@@ -208,6 +208,18 @@ def test_speeds_are_drawn_and_bots_never_meet_each_other():
     assert lanes == {-1.0, 1.0}
 
 
+def test_steady_bots_keep_their_lane_where_others_change():
+    sim = race_of(bots_of(changes_lanes=True, steady_share=0.5, change_after_s=(0.1, 0.2)),
+                  cars=40)
+    sim.reset()
+    before = np.sign(sim.met()['lateral_m'][:, 0])
+    kept = np.ones(40, dtype=bool)
+    for _ in range(80):
+        sim.move(np.zeros((40, 2)))
+        kept &= np.sign(sim.met()['lateral_m'][:, 0]) == before
+    assert 8 < kept.sum() < 32
+
+
 def test_a_bot_stops_behind_a_car_in_its_lane_and_goes_on_when_it_has_gone():
     sim = race_of(bots_of())
     sim.reset()
