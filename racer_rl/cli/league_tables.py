@@ -57,13 +57,22 @@ def say_standings(league: League, race: Race, now: Moment, division: str = '', *
 
 def export_table(
     name: LeagueName,
-    out: Annotated[Path, typer.Argument(metavar='FILE.csv', help='To write.')],
+    out: Annotated[Path | None, typer.Argument(metavar='[FILE.csv]', help='To write.')] = None,
+    html: Annotated[Path | None, typer.Option(
+        '--html', metavar='FOLDER', help='Write pages of the whole league into it instead.',
+    )] = None,
     race: RaceNumber = None,
     force: Annotated[bool, typer.Option('--force', help='Replace the file if it is there.')] = (
         False),
     as_json: AsJson = False,
 ) -> None:
-    """Write all submissions of a race as a table, with the columns of the original."""
+    """Write a race as a table with the columns of the original, or the league as pages."""
+    if html is not None and out is None and race is None:
+        _export_pages(name, html, as_json=as_json)
+        return
+    if out is None or html is not None:
+        raise ConfigError('give a FILE.csv for the table of a race, or --html FOLDER for pages of '
+                          'the whole league.')
     from racer_rl.league.clock import now
     from racer_rl.league.store import open_league
     from racer_vehicle.storage import write_atomically
@@ -81,6 +90,23 @@ def export_table(
     lines = table.count('\n') - 1
     typer.echo(json.dumps({'league': name, 'race': its.number, 'file': str(out), 'rows': lines})
                if as_json else f'wrote {out}: {lines} submissions of race {its.number}')
+
+
+def _export_pages(name: str, folder: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from racer_rl.league.clock import now
+    from racer_rl.league.pages.site import INDEX, write_pages
+    from racer_rl.league.store import open_league
+
+    with open_league(name) as league, Progress(console=Console(stderr=True),
+                                               transient=True) as progress:
+        task = progress.add_task('pages', total=1.0)
+        pages = write_pages(league, folder, now(),
+                            lambda share: progress.update(task, completed=share))
+    typer.echo(json.dumps({'league': name, 'folder': str(folder), 'pages': pages}) if as_json
+               else f'wrote {pages} pages; open {folder / INDEX}')
 
 
 def import_table(

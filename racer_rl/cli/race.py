@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from racer_rl.cli.race_day import race_day
 from racer_rl.cli.race_entries import (
     entrants_from,
     find_bundles,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # they take a second to import
 
 race_app = typer.Typer(add_completion=False, no_args_is_help=True,
                        help='Race models against the clock, boxes, bots and each other.')
+race_app.command('day')(race_day)
 
 EXIT_DIFFERS = 1
 LAP_LIMIT_S = 180.0

@@ -23,7 +23,8 @@ PORT = 8642
 def race_day(
     league: Annotated[str, typer.Option('--league', metavar='NAME', help='League it counts in.')],
     race: Annotated[int | None, typer.Option(
-        '--race', metavar='N', help='Race of the league; by default the newest.')] = None,
+        '--race', metavar='N', help='Race of the league; by default the newest that is open.',
+    )] = None,
     manual: Annotated[bool, typer.Option(
         '--manual', help='A person times laps by key, of a real car.')] = False,
     ros: Annotated[bool, typer.Option(

@@ -66,7 +66,7 @@ class LeagueBoard:
 
         Args:
             league: Name of the league.
-            number: Of the race; None: the newest.
+            number: Of the race; None: the newest that is open.
             timed: How, in a word, e.g. `by hand`.
 
         Raises:
@@ -74,7 +74,8 @@ class LeagueBoard:
         """
         self.league, self._timed = league, timed
         with open_league(league) as opened:
-            self.race: Race = opened.race(number)
+            self.race: Race = (opened.current(clock.now()) if number is None
+                               else opened.race(number))
             self.folder: Path = opened.folder / FOLDER
         if self.race.is_closed(clock.now()):
             raise ConfigError(f'race {self.race.number} of {league} is closed; open another one: '

@@ -55,7 +55,7 @@ def pressed(history, events):
 
 
 @given(st.lists(keys(), max_size=60), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_entry_is_in_one_place_and_times_add_up(events, by_hand):
     history = History(day(by_hand=by_hand))
     for event, _ in pressed(history, [enter(), enter(), *events]):
@@ -81,7 +81,7 @@ def test_every_entry_is_in_one_place_and_times_add_up(events, by_hand):
 
 
 @given(st.lists(keys(), max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_undo_goes_back_step_by_step(events):
     history, past = History(day()), []
     for event, before in pressed(history, [enter(), enter(), *events]):
@@ -97,7 +97,7 @@ def test_undo_goes_back_step_by_step(events):
 
 
 @given(st.lists(keys(), max_size=40), st.integers(0, 200))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_day_survives_being_cut_off_at_any_byte(tmp_path_factory, events, cut):
     path = tmp_path_factory.mktemp('day') / 'day.jsonl'
     days, history = [day()], History(day())
