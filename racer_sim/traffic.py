@@ -81,7 +81,8 @@ class Traffic:
         """
         crashed = np.zeros(len(self._footprints), dtype=np.bool_)
         if self.bodies.size:  # an empty world does not wait for the kernel to compile
-            find_crashes(crashed, self._grown(room_m, beside_m), self.world_of, self.bodies, self.counts)
+            find_crashes(crashed, self._grown(room_m, beside_m), self.world_of, self.bodies,
+                         self.counts)
         return crashed
 
     def _grown(self, room_m: float, beside_m: float) -> Records:
