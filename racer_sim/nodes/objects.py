@@ -82,8 +82,10 @@ def _body(marker: Marker) -> tuple[Any, ...]:
     if not all(0.0 < side_m <= LARGEST_M for side_m in size_m):
         raise MessageError(f'an object measures {size_m} m; allowed: more than 0, up to '
                            f'{LARGEST_M:g}.')
-    pose = pose_of(marker.pose, marker.header.frame_id, FRAME)
     levels = (marker.color.r, marker.color.g, marker.color.b)
-    colour = tuple(round(255.0 * min(max(level, 0.0), 1.0)) for level in levels)
+    if not all(0.0 <= level <= 1.0 for level in levels):
+        raise MessageError(f'an object has colour {levels}; allowed: levels from 0 to 1.')
+    pose = pose_of(marker.pose, marker.header.frame_id, FRAME)
+    colour = tuple(round(255.0 * level) for level in levels)
     return (pose.x_m, pose.y_m, pose.yaw_rad, *size_m, colour,
             owners.get(marker.ns, 1 + abs(marker.id)))

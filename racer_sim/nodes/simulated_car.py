@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from nav_msgs.msg import Odometry
@@ -33,6 +33,8 @@ from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
 ODOM, IMAGE, SCAN = 'sim/odom', 'sim/camera/image_raw', 'sim/scan'
 INFO, COMMAND, PLACE = 'sim/camera/camera_info', 'sim/cmd_vel', 'sim/place'
 OBJECTS, RACE = 'sim/objects', 'race/state'
+
+MOST_RUNS: Final = 2**31
 
 
 class SimulatedCar:
@@ -101,8 +103,13 @@ class SimulatedCar:
                 state = RaceState.from_json(message.data)
             except ConfigError as error:
                 self._drops.note(RACE, str(error))
-            else:
+                return
+            if all(isinstance(number, int) and 0 <= number < MOST_RUNS
+                   for number in (state.run, state.laps)):
                 follow(state.run, state.laps)
+            else:
+                self._drops.note(RACE, f'run is {state.run!r} and laps {state.laps!r}; allowed: '
+                                       f'whole numbers from 0 to {MOST_RUNS - 1}.')
 
         ros.subscription(self._node, RACE, on_state, self._namespace)
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import TwistStamped
+from geometry_msgs.msg import Point, TwistStamped
 from hypothesis import given
 from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
@@ -168,8 +168,11 @@ def test_boxes_move_with_each_lap_that_race_control_counts(graph, simulator):
         seen.append(race.objects[['x_m', 'y_m']].tolist())
     assert seen[1] == seen[2]
     assert len({str(places) for places in seen}) == 3
-    states.publish(String(data='no state'))
-    race.drive(1, 0.0)
+    for broken_state in ('no state', RaceState(run='next', laps=1).to_json(),
+                         RaceState(run=-1).to_json(), RaceState(run=2**70).to_json()):
+        states.publish(String(data=broken_state))
+        graph.spin_for(0.05)
+        race.drive(1, 0.0)
     assert race.objects[['x_m', 'y_m']].tolist() == seen[-1]
 
 
@@ -283,6 +286,8 @@ def broken(**changes):
     (MarkerArray(markers=[Marker()] * 1001), 'it has 1001 objects'),
     (broken(scale__x=0.0), 'an object measures'),
     (broken(scale__y=math.nan), 'an object measures'),
+    (broken(color__g=math.nan), 'an object has colour'),
+    (broken(pose__position=Point(x=math.inf)), 'no place'),
     (broken(header__frame_id='odom'), "frame 'odom'; allowed: 'map'"),
 ])
 def test_objects_that_cannot_be_are_refused(message, said):
