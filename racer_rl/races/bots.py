@@ -14,7 +14,7 @@ import numpy as np
 
 from racer_rl.races.drivers import View
 from racer_rl.races.lines import Line, easy_line, fastest_line
-from racer_rl.races.passing import Passing
+from racer_rl.races.passing import Moment, Passing, Place
 from racer_sim.courses import Course
 from racer_sim.lap_bound import Report
 from racer_sim.vehicle import GRAVITY_MPS2, SUBSTEP_S
@@ -49,10 +49,10 @@ class Style:
 
 
 EASY: Final = Style()
-RACING: Final = Style(far_m=0.2, far_s=0.16, eager=1.07, calm_s=0.04, foresight_s=0.07,
-                      early_s=0.066, hurry_mps=0.35)
-RACING_INSIDE: Final = 0.68
-RACING_GRIP: Final = 0.6
+RACING: Final = Style(far_m=0.2, far_s=0.17, eager=1.13, calm_s=0.04, foresight_s=0.067,
+                      early_s=0.06, hurry_mps=0.38)
+RACING_INSIDE: Final = 0.65
+RACING_GRIP: Final = 0.51
 """See `fastest_line`: with more of either, it is off some track some time."""
 
 
@@ -88,15 +88,15 @@ class Bot:
         then = self._foreseen(view)
         s_m = float(place['s_m']) + then.way_m
         aim_m = s_m + style.far_m + style.far_s * then.speed_mps
-        way = self._passing.find(view.met, self._road, float(place['s_m']),
-                                 float(place['lateral_m']), aim_m, then.speed_mps)
+        wanted = self._line.at(s_m + style.early_s * then.speed_mps)[1] + style.hurry_mps
+        way = self._passing.find(view.met, self._road, Moment(
+            float(place['s_m']), float(place['lateral_m']), aim_m, then.speed_mps, wanted))
         aim_x, aim_y, _ = self._track.pose_at(aim_m, way.lateral_m)
         dx, dy = float(aim_x) - then.x_m, float(aim_y) - then.y_m
         aside_m = math.cos(then.yaw_rad) * dy - math.sin(then.yaw_rad) * dx
         bend = 2.0 * aside_m / (dx * dx + dy * dy)
         steering = (style.eager * math.atan(self._car.wheelbase_m * bend)
                     - style.calm_s * (then.yaw_rate_radps - bend * then.speed_mps))
-        wanted = self._line.at(s_m + style.early_s * then.speed_mps)[1] + style.hurry_mps
         most = self._car.max_steering_rad
         return DriveCommand(steering_rad=min(max(steering, -most), most),
                             speed_mps=min(wanted, way.speed_mps, self._car.max_speed_mps))
@@ -129,12 +129,12 @@ class Bot:
             way_m += SUBSTEP_S * speed
         return _Foreseen(x_m, y_m, yaw_rad, speed, turning, way_m)
 
-    def _road(self, s_m: float) -> tuple[float, float, float]:
+    def _road(self, s_m: float) -> Place:
         """See `Road`."""
         track = self._track
         segment = int(np.searchsorted(track.s_m, s_m % track.length_m, side='right')) - 1
-        return (self._line.at(s_m)[0], float(track.left_m[segment]),
-                float(track.right_m[segment]))
+        lateral_m, _, bend = self._line.at(s_m)
+        return Place(lateral_m, float(track.left_m[segment]), float(track.right_m[segment]), bend)
 
 
 def bot(name: str, course: Course, car: CarSpec, report: Report | None = None) -> Bot:

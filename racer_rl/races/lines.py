@@ -13,6 +13,7 @@ from racer_sim.courses import Course
 from racer_sim.lap_bound import Report, lap_bound
 from racer_sim.lap_corridor import bends_of
 from racer_sim.lap_limits import Envelope, PointCar, quasi_steady_lap
+from racer_sim.track import Track
 from racer_vehicle.spec import CarSpec
 
 Floats = NDArray[np.float64]
@@ -36,21 +37,25 @@ class Line:
         s_m: float64 (N,), from the start line, evenly spaced.
         lateral_m: float64 (N,), offset to the left.
         speed_mps: float64 (N,), to be driven there.
+        bend: float64 (N,), of the centre line, 1/m, never negative.
         length_m: Of the centre line.
     """
 
     s_m: Floats
     lateral_m: Floats
     speed_mps: Floats
+    bend: Floats
     length_m: float
 
-    def at(self, s_m: float) -> tuple[float, float]:
-        """Offset and speed at an arc length, any number of laps on."""
+    def at(self, s_m: float) -> tuple[float, float, float]:
+        """Offset, speed and bend at an arc length, any number of laps on."""
         place = s_m % self.length_m / self.length_m * len(self.s_m)
         before, share = int(place), place - int(place)
         first, second = before % len(self.s_m), (before + 1) % len(self.s_m)
-        return (float((1.0 - share) * self.lateral_m[first] + share * self.lateral_m[second]),
-                float((1.0 - share) * self.speed_mps[first] + share * self.speed_mps[second]))
+        lateral_m, speed_mps, bend = (
+            float((1.0 - share) * column[first] + share * column[second])
+            for column in (self.lateral_m, self.speed_mps, self.bend))
+        return lateral_m, speed_mps, bend
 
 
 def easy_line(course: Course, cruise_mps: float) -> Line:
@@ -60,14 +65,18 @@ def easy_line(course: Course, cruise_mps: float) -> Line:
         course: Where.
         cruise_mps: On straights.
     """
-    track = course.track
-    s_m = _places(track.length_m)
+    s_m = _places(course.track.length_m)
+    bend = _bend(course.track, s_m)
+    caps = np.minimum(cruise_mps, np.sqrt(EASY_GRIP_MPS2 / np.maximum(bend, 1e-6)))
+    return Line(s_m, np.zeros(len(s_m)), _braked(caps), bend, course.track.length_m)
+
+
+def _bend(track: Track, s_m: Floats) -> Floats:
+    """How much the centre line bends at arc lengths (N,), over half a metre: 1/m."""
     x_m, y_m, _ = track.pose_at(s_m, np.zeros(len(s_m)))
     steps = np.roll(x_m + 1j * y_m, -1) - (x_m + 1j * y_m)
-    # Over half a metre: a car does not turn at a point either.
-    bend = np.abs(np.angle(np.roll(steps, -3) / np.roll(steps, 2))) / (5 * SPACING_M)
-    caps: Floats = np.minimum(cruise_mps, np.sqrt(EASY_GRIP_MPS2 / np.maximum(bend, 1e-6)))
-    return Line(s_m, np.zeros(len(s_m)), _braked(caps), track.length_m)
+    bend: Floats = np.abs(np.angle(np.roll(steps, -2) / np.roll(steps, 3))) / (5 * SPACING_M)
+    return bend
 
 
 def fastest_line(course: Course, car: CarSpec, max_speed_mps: float, *, inside: float,
@@ -97,7 +106,7 @@ def fastest_line(course: Course, car: CarSpec, max_speed_mps: float, *, inside: 
     order, s_m = np.argsort(at.s_m), _places(track.length_m)
     lateral_m, speed_mps = (np.interp(s_m, at.s_m[order], column[order], period=track.length_m)
                             for column in (at.lateral_m, speeds))
-    return Line(s_m, lateral_m, speed_mps, track.length_m)
+    return Line(s_m, lateral_m, speed_mps, _bend(track, s_m), track.length_m)
 
 
 def _smooth(curve: NDArray[np.complex128]) -> NDArray[np.complex128]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +27,73 @@ RAMP_M: Final = 0.6
 RAMP_S: Final = 0.45
 """Length of road on which it changes sides, and more by speed."""
 
-ASIDE_M: Final = 0.06
-BEFORE_M: Final = 0.12
+EARLY_M: Final = 0.25
+EARLY_S: Final = 0.1
+"""How long before a body it is to be aside."""
+
+ASIDE_M: Final = 0.07
+BEFORE_M: Final = 0.15
 """Room that it leaves beside a body, and before it."""
+
+BEYOND_M: Final = 0.05
+"""How far its middle may be off the road beside a body: half of its wheels stay on it."""
+
+BESIDE_M: Final = 0.9
+"""Bodies nearer to each other than this, along the road, are passed on one side."""
 
 SWERVE_MPS2: Final = 1.2
 """Grip that a change of sides may take: the speed for it follows."""
 
-BRAKE_MPS2: Final = 3.0
+BRAKE_MPS2: Final = 2.0
+REACTION_S: Final = 0.2
+"""Brakes like that, and begins so late."""
+
 CRAWL_MPS: Final = 0.3
 """A car that stands cannot turn away."""
 
-Road = Callable[[float], tuple[float, float, float]]
-"""Of an arc length: the line's offset to the left, and the half widths left and right."""
+FASTER_MPS: Final = 0.15
+"""Who would be faster by less stays behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+
+class Place(NamedTuple):
+    """The road at an arc length.
+
+    Attributes:
+        line_m: Offset of the line, to the left.
+        left_m: Half width there.
+        right_m: The other.
+        bend: Of the centre line, 1/m, never negative.
+    """
+
+    line_m: float
+    left_m: float
+    right_m: float
+    bend: float
+
+
+Road = Callable[[float], Place]
+
+
+class Moment(NamedTuple):
+    """A car that is looking for its way.
+
+    Attributes:
+        s_m: Its arc length.
+        lateral_m: Its offset.
+        aim_m: Arc length of the place that it steers to.
+        speed_mps: Its speed.
+        wanted_mps: The speed that it would have.
+    """
+
+    s_m: float
+    lateral_m: float
+    aim_m: float
+    speed_mps: float
+    wanted_mps: float
+
+
+class Way(NamedTuple):
     """What to do about what is ahead.
 
     Attributes:
@@ -56,6 +105,17 @@ class Way:
     speed_mps: float
 
 
+class _Body(NamedTuple):
+    """What is near: the way to it, its offset and speed, and half the road that it takes."""
+
+    number: int
+    gap_m: float
+    lateral_m: float
+    speed_mps: float
+    width_m: float
+    length_m: float
+
+
 class Passing:
     """Finds its way among bodies, and remembers on which side it passes each."""
 
@@ -64,82 +124,104 @@ class Passing:
         self._car, self._box = car, Box(x_m=0.0, y_m=0.0)
         self._sides: dict[int, float] = {}
 
-    def find(self, met: Records, road: Road, s_m: float, lateral_m: float, aim_m: float,
-             speed_mps: float) -> Way:
+    def find(self, met: Records, road: Road, me: Moment) -> Way:
         """Decide.
 
         Args:
             met: `ENCOUNTER`, (K,), of the car.
             road: What is where.
-            s_m: Arc length of the car.
-            lateral_m: Its offset.
-            aim_m: Arc length of the place that it steers to.
-            speed_mps: Its speed.
+            me: The car.
         """
-        way, weight = Way(road(aim_m)[0], math.inf), 0.0
-        sight_m = SIGHT_M + SIGHT_S * speed_mps
-        for index in np.argsort(met['gap_m'], kind='stable').tolist():
-            body = met[index]
-            if not body['is_there'] or not -PASSED_M < body['gap_m'] < sight_m:
-                self._sides.pop(index, None)
-                continue
-            width_m, length_m = self._room(bool(body['moves']))
-            way = Way(way.lateral_m, min(
-                way.speed_mps, _behind(body, abs(lateral_m - body['lateral_m']) < width_m,
-                                       length_m, index in self._sides)))
-            wanted = self._side(index, body, road, s_m, width_m)
+        lateral_m = road(me.aim_m).line_m
+        speed_mps, strongest = math.inf, 0.0
+        near = self._near(met, road, me)
+        self._sides = {body.number: self._sides[body.number] for body in near
+                       if body.number in self._sides}
+        for body in near:
+            wanted = self._side(body, near, road, me)
+            speed_mps = min(speed_mps, _behind(body, me, wanted is not None))
             if wanted is None:
                 continue
-            from_line, to_side = wanted
-            pull = _pull(aim_m - s_m - float(body['gap_m']), length_m, RAMP_M + RAMP_S * speed_mps)
-            slow = min(way.speed_mps, _swerving(to_side - from_line, float(body['gap_m'])
-                                                - length_m - RAMP_M, float(body['speed_mps'])))
-            if pull > weight:
-                weight = pull
-                way = Way(way.lateral_m + pull * (to_side - way.lateral_m), slow)
-            else:
-                way = Way(way.lateral_m, slow)
-        return way
+            from_m, to_m = wanted
+            ramp_m = RAMP_M + RAMP_S * me.speed_mps
+            pull = _pull(me.aim_m - me.s_m - body.gap_m, body.length_m, me.speed_mps, ramp_m)
+            speed_mps = min(speed_mps, _swerving(abs(to_m - from_m), body, ramp_m))
+            if pull > strongest:
+                strongest = pull
+                lateral_m += pull * (to_m - lateral_m)
+        return Way(lateral_m, speed_mps)
 
-    def _room(self, moves: bool) -> tuple[float, float]:
-        """Half width and half length of the road that a body takes from the car's middle."""
-        if moves:
-            return self._car.width_m + ASIDE_M, self._car.length_m + BEFORE_M
-        return (0.5 * (self._box.width_m + self._car.width_m) + ASIDE_M,
-                0.5 * (self._box.length_m + self._car.length_m) + BEFORE_M)
+    def _near(self, met: Records, road: Road, me: Moment) -> list[_Body]:
+        """What is in sight, the nearest first."""
+        sight_m = SIGHT_M + SIGHT_S * me.speed_mps
+        seen = met['is_there'] & (met['gap_m'] > -PASSED_M) & (met['gap_m'] < sight_m)
+        bodies = []
+        for index in np.flatnonzero(seen).tolist():
+            one, gap_m = met[index], float(met['gap_m'][index])
+            size = self._car if one['moves'] else self._box
+            half_m = 0.5 * (size.length_m + self._car.length_m)
+            # What is straight sticks out of a lane that bends.
+            bulge_m = 0.5 * half_m * half_m * road(me.s_m + gap_m).bend
+            bodies.append(_Body(
+                index, gap_m, float(one['lateral_m']), float(one['speed_mps']),
+                0.5 * (size.width_m + self._car.width_m) + bulge_m + ASIDE_M, half_m + BEFORE_M))
+        return sorted(bodies, key=lambda body: body.gap_m)
 
-    def _side(self, index: int, body: np.void, road: Road, s_m: float,
-              width_m: float) -> tuple[float, float] | None:
-        """Offsets of the line and of the free side at a body; None: not in the way, or no room."""
-        at_m = float(body['lateral_m'])
-        line_m, left_m, right_m = road(s_m + float(body['gap_m']))
-        free = [side for side in (1.0, -1.0) if -right_m <= at_m + side * width_m <= left_m]
-        if index not in self._sides and abs(line_m - at_m) < width_m and free:
-            self._sides[index] = min(free, key=lambda side: abs(at_m + side * width_m - line_m))
-        if index not in self._sides:
+    def _side(self, body: _Body, near: list[_Body], road: Road,
+              me: Moment) -> tuple[float, float] | None:
+        """Offsets of the line and of the free side at a body; None: behind it, or not in the way.
+
+        Who is beside it already stays on the side where it is.
+        """
+        place = road(me.s_m + body.gap_m)
+        if abs(body.gap_m) < body.length_m - BEFORE_M:
+            self._sides[body.number] = 1.0 if me.lateral_m > body.lateral_m else -1.0
+        elif body.number not in self._sides:
+            if (abs(place.line_m - body.lateral_m) >= body.width_m
+                    or body.speed_mps > me.wanted_mps - FASTER_MPS):
+                return None
+            free = [side for side in (1.0, -1.0)
+                    if _is_free(body.lateral_m + side * body.width_m, body, near, place)]
+            if not free:
+                return None
+            self._sides[body.number] = min(
+                free, key=lambda side: abs(body.lateral_m + side * body.width_m - place.line_m))
+        side = self._sides[body.number]
+        edge_m = body.lateral_m + side * body.width_m
+        if body.gap_m > body.length_m and not _is_free(edge_m, body, near, place):
+            del self._sides[body.number]
             return None
-        if self._sides[index] not in free:
-            del self._sides[index]
-            return None
-        edge_m, side = at_m + self._sides[index] * width_m, self._sides[index]
-        return line_m, max(edge_m, line_m) if side > 0.0 else min(edge_m, line_m)
+        return place.line_m, (max if side > 0.0 else min)(edge_m, place.line_m)
 
 
-def _pull(beyond_m: float, length_m: float, ramp_m: float) -> float:
+def _is_free(lateral_m: float, body: _Body, near: list[_Body], place: Place) -> bool:
+    """Whether a car can be at an offset beside a body: on the road, and nobody else is there."""
+    on_road = -place.right_m - BEYOND_M <= lateral_m <= place.left_m + BEYOND_M
+    return on_road and not any(
+        abs(other.lateral_m - lateral_m) < other.width_m - ASIDE_M
+        and abs(other.gap_m - body.gap_m) < BESIDE_M
+        for other in near if other.number != body.number)
+
+
+def _pull(beyond_m: float, length_m: float, speed_mps: float, ramp_m: float) -> float:
     """How much a place, so far beyond a body, is pulled aside: 1 beside it, 0 far from it."""
-    return min(max(1.0 - (abs(beyond_m) - length_m) / ramp_m, 0.0), 1.0)
+    early_m = EARLY_M + EARLY_S * speed_mps if beyond_m < 0.0 else 0.0
+    return min(max(1.0 - (abs(beyond_m) - length_m - early_m) / ramp_m, 0.0), 1.0)
 
 
-def _swerving(aside_m: float, ramp_in_m: float, body_mps: float) -> float:
-    """Speed at which a change of sides can begin so far from here."""
-    most = body_mps + math.sqrt(SWERVE_MPS2 / max(abs(aside_m), 0.01))
-    return math.sqrt(most * most + 2.0 * BRAKE_MPS2 * max(ramp_in_m, 0.0))
+def _swerving(aside_m: float, body: _Body, ramp_m: float) -> float:
+    """Speed at which a change of sides can begin where it has to."""
+    most = body.speed_mps + math.sqrt(SWERVE_MPS2 / max(aside_m, 0.01))
+    return math.sqrt(most * most
+                     + 2.0 * BRAKE_MPS2 * max(body.gap_m - body.length_m - ramp_m, 0.0))
 
 
-def _behind(body: np.void, is_in_the_way: bool, length_m: float, passes: bool) -> float:
+def _behind(body: _Body, me: Moment, passes: bool) -> float:
     """Speed at which one can still fall in behind a body."""
-    if not is_in_the_way or body['gap_m'] < 0.0:
+    if body.gap_m < 0.0 or abs(me.lateral_m - body.lateral_m) >= body.width_m - 0.5 * ASIDE_M:
         return math.inf
-    speed, free_m = float(body['speed_mps']), float(body['gap_m']) - length_m
-    least = CRAWL_MPS if passes and free_m > -0.5 * BEFORE_M else 0.0
-    return max(math.sqrt(speed * speed + 2.0 * BRAKE_MPS2 * max(free_m, 0.0)), least)
+    free_m = (body.gap_m - body.length_m
+              - REACTION_S * max(me.speed_mps - body.speed_mps, 0.0))
+    least = CRAWL_MPS if passes and body.gap_m > body.length_m - BEFORE_M else 0.0
+    return max(math.sqrt(body.speed_mps**2 + 2.0 * BRAKE_MPS2 * max(free_m, 0.0))
+               - (0.0 if free_m > 0.0 else FASTER_MPS), least)
