@@ -72,8 +72,7 @@ def open_from(league: League, options: Mapping[str, Any], now: Moment) -> Race:
     from racer_rl.races.plan import RacePlan
 
     races = league.races()
-    before = races[-1].terms if races else RaceTerms(plan=_plan(
-        RacePlan(track=options['track']), {**options, 'laps': options['laps'] or 3}))
+    before = races[-1].terms if races else RaceTerms(plan=RacePlan(track=options['track']))
     return open_race(
         league, _terms(before, options), _conditions(options), now=now,
         opens=parse_moment('--opens', options['opens']) if options['opens'] else None,

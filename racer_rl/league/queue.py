@@ -82,7 +82,7 @@ def turn(league: League, places: int | None = None) -> Iterator[None]:
     """
     folder = league.folder / 'turns'
     folder.mkdir(exist_ok=True)
-    count = places or os.cpu_count() or 1
+    count = places or len(os.sched_getaffinity(0))
     with contextlib.ExitStack() as stack:
         for place in range(count):
             if stack.enter_context(_held(folder / str(place))):
