@@ -112,9 +112,14 @@ class _Scene:
         self._car = car
         self._title = f'{course.track.name} {"reverse" if course.reverse else ""}'.strip()
         self._top_view = TopView(course, config.style, config.boxes, simulator.car)
-        # Cars elsewhere would drive across this track's picture.
+        # Cars elsewhere would drive across this track's picture, or through its boxes.
         names = np.array([each.track.name for each in simulator.courses])
-        self._shown = np.flatnonzero(names[simulator.course_of] == course.track.name)
+        here = names[simulator.course_of] == course.track.name
+        if config.race.has_company:
+            worlds = np.arange(count) // config.cars_per_world
+            here &= worlds == worlds[car]
+        self._shown = np.flatnonzero(here)
+        self._has_guests = config.race.has_company and config.cars_per_world == 1
         self._top_mps = _SLOWEST_TOP_MPS
         self._lap_start_s = 0.0
         self._last_lap_s: float | None = None
@@ -123,8 +128,13 @@ class _Scene:
         """A picture of the car now."""
         status = Status(simulator.control.race['status'][self._car])
         caption = self._caption(simulator, status)
+        shown = self._shown
+        if simulator.config.cars_per_world > 1:  # who has finished is taken off the track
+            racing = np.isin(simulator.control.race['status'][shown], _RUNNING)
+            shown = shown[racing | (shown == self._car)]
+        met = simulator.met()[self._car, :None if self._has_guests else 0]
         top_view = self._top_view.paint(
-            simulator.state[self._shown], int(np.searchsorted(self._shown, self._car)),
+            simulator.state[shown], int(np.searchsorted(shown, self._car)), met[met['is_there']],
             moving=status is not Status.PAUSE, top_mps=self._top_mps)
         return compose(camera_image(simulator, self._car), top_view, caption)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from racer_sim.bodies import Box
+from racer_sim.company import BOT_COLOUR
 from racer_sim.courses import Course
 from racer_sim.ground import Colour, GroundStyle, paint_ground
 from racer_sim.rules import INCIDENTS, Status
@@ -42,6 +43,7 @@ _LABEL: Final = (150, 156, 166)
 _GROOVE: Final = (56, 60, 68)
 _CAR: Final = (255, 236, 64)
 _OTHER_CAR: Final = (170, 176, 186)
+_BOX: Final = Box(x_m=0.0, y_m=0.0)
 _OUTLINE: Final = (0, 0, 0)
 _GOOD: Final = (110, 220, 120)
 _WAITING: Final = (255, 200, 60)
@@ -127,12 +129,14 @@ class TopView:
             self._block(self._background, (box.x_m, box.y_m), box.yaw_rad,
                         (box.length_m, box.width_m), box.colour)
 
-    def paint(self, cars: NDArray[np.void], chosen: int, *, moving: bool, top_mps: float) -> Image:
+    def paint(self, cars: NDArray[np.void], chosen: int, guests: NDArray[np.void], *,
+              moving: bool, top_mps: float) -> Image:
         """Draw cars where they are; the chosen one leaves a trail while it moves.
 
         Args:
             cars: vehicle `STATE` (K,), all cars to show.
             chosen: Index of the highlighted one.
+            guests: `ENCOUNTER` (G,), boxes and bots of its race.
             moving: False while race control holds it, which ends the trail: it may be lifted
                 to another place.
             top_mps: Speed of the trail's last colour.
@@ -148,6 +152,10 @@ class TopView:
         else:
             self._trail.clear()
         self._draw_trail(pane, top_mps)
+        for guest in guests:
+            size_m, colour = ((self._car_size_m, BOT_COLOUR) if guest['moves']
+                              else ((_BOX.length_m, _BOX.width_m), _BOX.colour))
+            self._block(pane, (guest['x_m'], guest['y_m']), guest['yaw_rad'], size_m, colour)
         for other in np.delete(cars, chosen):
             self._block(pane, (other['x_m'], other['y_m']), other['yaw_rad'], self._car_size_m,
                         _OTHER_CAR)
