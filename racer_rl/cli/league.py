@@ -36,12 +36,6 @@ if TYPE_CHECKING:
 
 league_app = typer.Typer(add_completion=False, no_args_is_help=True,
                          help='Seasons of races that anybody may enter with a policy.')
-league_app.command('join')(join_league)
-league_app.command('submit')(submit_policy)
-league_app.command('race')(race_queue)
-league_app.command('standings')(show_standings)
-league_app.command('export')(export_table)
-league_app.command('import')(import_table)
 
 
 @league_app.command('create')
@@ -128,6 +122,11 @@ def open_another(
     with open_league(name) as league:
         _say_open(league, open_from(league, context.params, now()), as_json=as_json)
 
+league_app.command('join')(join_league)
+league_app.command('submit')(submit_policy)
+league_app.command('race')(race_queue)
+league_app.command('standings')(show_standings)
+
 
 @league_app.command('list')
 def list_leagues(as_json: AsJson = False) -> None:
@@ -194,6 +193,9 @@ def end_season(name: LeagueName, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(season_as_dict(name, ended, final), indent=2))
     else:
         print_season(name, ended, final)
+
+league_app.command('export')(export_table)
+league_app.command('import')(import_table)
 
 
 def _say_open(league: League, race: Race, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +14,10 @@ import typer
 
 from racer_rl.cli.league_options import AsJson, LeagueName, RaceNumber
 from racer_rl.cli.race_entries import BUNDLE_SUFFIX
+from racer_vehicle.spec import CONTROL_PERIOD_S
 
 if TYPE_CHECKING:
+    from racer_rl.league.confined import Raced
     from racer_rl.league.store import League, Race
     from racer_rl.league.submissions import Submission
     from racer_vehicle.policy import PolicyBundle
@@ -140,15 +142,20 @@ def _race_one(league: League, submission: Submission, *, video: bool) -> Submiss
 
 
 @contextmanager
-def _accounted(submission: Submission, race: Race) -> Iterator[None]:
+def _accounted(submission: Submission, race: Race) -> Iterator[Callable[[Raced], None]]:
     """While a submission is raced: its cost is that of its model."""
     from racer_rl.cli.race_entries import prepare_bots
     from racer_rl.cli.spending import spending
     from racer_rl.league.race_process import opponents_of
 
-    with spending('race', submission.model, submission.model_id):
+    with spending('race', submission.model, submission.model_id) as money:
+        def note(raced: Raced) -> None:
+            if raced.result is not None:
+                driven_s = raced.result.entries[-1].time_s
+                money.account.note(round(driven_s / CONTROL_PERIOD_S))
+
         prepare_bots(race.plan, opponents_of(race.plan))
-        yield
+        yield note
 
 
 def _policy(model: str, checkpoint: str) -> tuple[PolicyBundle, str, str]:

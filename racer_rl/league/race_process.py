@@ -15,6 +15,7 @@ import signal
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -86,7 +87,7 @@ def _leave_the_network() -> None:
 
 
 def _compile(plan: RacePlan) -> None:
-    """Have the simulator's kernels ready: a race process may not write them down."""
+    """Have the simulator's kernels and the bots ready: a race process may not write them down."""
     course = one_course(plan.track, plan.direction)
     for rgb in (False, True):
         simulator = build_race(plan, course, CarSpec(), rgb=rgb)
@@ -95,6 +96,9 @@ def _compile(plan: RacePlan) -> None:
         simulator.scans()
         simulator.step(np.zeros((plan.format.cars, 2)))
         simulator.images(everyone)
+    if opponents := opponents_of(plan):
+        short = replace(plan, rules=replace(plan.rules, time_limit_s=4 * CONTROL_PERIOD_S))
+        run_race(short, (*opponents, Entrant(name='<ready>', bot=BOTS[0])))
 
 
 def _watched(channel: Channel, request: dict[str, Any], plan: RacePlan) -> dict[str, Any]:

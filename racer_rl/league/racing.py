@@ -13,7 +13,8 @@ from racer_rl.league.store import LINE_FILE, RESULT_FILE, VIDEO_FILE, League, Ra
 from racer_rl.league.submissions import Submission
 from racer_vehicle.storage import write_atomically
 
-Around = Callable[[Submission, Race], AbstractContextManager[None]]
+Tell = Callable[[Raced], None]
+Around = Callable[[Submission, Race], AbstractContextManager[Tell]]
 
 
 def race_next(league: League, races: ConfinedRaces, *, race: int | None = None,
@@ -27,7 +28,8 @@ def race_next(league: League, races: ConfinedRaces, *, race: int | None = None,
         race: Only of this race; None: of any.
         number: Only this submission; None: any.
         video: Whether to film it.
-        around: What else is done while it is raced, e.g. to account for it.
+        around: What else is done while it is raced, e.g. to account for it; what it yields is
+            told what came of the race.
 
     Returns:
         It, with what came of it; None if nothing waits that nobody else races.
@@ -42,12 +44,17 @@ def race_next(league: League, races: ConfinedRaces, *, race: int | None = None,
             return None
         submission = lease.submission
         its, folder = league.race(submission.race), league.result_folder(submission.result)
-        with nullcontext() if around is None else around(submission, its):
+        with nullcontext(_nothing) if around is None else around(submission, its) as tell:
             raced = races.race(
                 its.plan, league.bundle_path(submission.bundle), submission.bundle,
                 submission.racer, its.terms.ranking, folder / VIDEO_FILE if video else None)
+            tell(raced)
         _keep(folder, raced)
         return lease.conclude(raced.outcome)
+
+
+def _nothing(raced: Raced) -> None:
+    """For whom nobody is to be told."""
 
 
 def _keep(folder: Path, raced: Raced) -> None:

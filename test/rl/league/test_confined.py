@@ -5,16 +5,19 @@ import select
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from racer_rl.league.confined import ConfinedRaces, RaceProcessError
+from racer_rl.league.race_process import opponents_of
 from racer_rl.league.ranking import Ranking
 from racer_rl.league.submissions import Verdict
 from racer_rl.races.entrants import Entrant
 from racer_rl.races.plan import RacePlan
 from racer_rl.races.run import run_race
+from racer_sim.race_format import RaceFormat
 from racer_sim.rules import RaceRules
 
 DEADLINE_S = 30.0
@@ -49,6 +52,19 @@ def test_an_honest_policy_races_as_it_does_anywhere(race, plan, toy):
     assert len(line['x_m']) == pytest.approx(line['time_s'] / line['period_s'], abs=2)
     assert all(0.9 < (x * x + y * y) ** 0.5 < 2.1
                for x, y in zip(line['x_m'], line['y_m'], strict=True))
+
+
+def test_head_to_head_a_policy_starts_behind_the_bots(races, plan, toy, tmp_path):
+    bundle, crowd = toy(steering=0.25, speed=0.6), replace(plan, format=RaceFormat(cars=2))
+    bundle.write(tmp_path / 'a.racer')
+
+    raced = races.race(crowd, tmp_path / 'a.racer', bundle.sha256, 'Ann', Ranking())
+
+    names = [entry.name for entry in raced.result.entries]
+    assert names == ['<slow 1>', 'Ann']
+    assert raced.result == run_race(crowd, (*opponents_of(crowd),
+                                            Entrant(name='Ann', bundle=bundle)))
+    assert raced.outcome.laps == len(raced.result.entries[1].lap_times_s)
 
 
 @pytest.mark.parametrize(('kind', 'verdict', 'words'), [
