@@ -43,6 +43,11 @@ ASK_AGAIN: Final = 8
 TRAIL_POINTS: Final = 3000
 """Most points of a driven line that are kept: more than three minutes."""
 
+OVER: Final = frozenset(
+    status.label for status in Status
+    if status not in {Status.PREPARE, Status.IN_PROGRESS, Status.PAUSE, Status.PARK})
+"""Statuses that a run does not leave."""
+
 NOTHING: Final = np.zeros(0, dtype=BODY)
 CARS: Final = np.zeros(1, dtype=np.int64)
 """The one car's index and the one course's, as the batched judge takes them."""

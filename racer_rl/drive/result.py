@@ -15,11 +15,6 @@ from racer_vehicle.spec import CONTROL_PERIOD_S
 
 _STATUS_OF_LABEL: Final = {status.label: status for status in Status}
 
-OVER: Final = frozenset(
-    status.label for status in Status
-    if status not in {Status.PREPARE, Status.IN_PROGRESS, Status.PAUSE, Status.PARK})
-"""Statuses that a run does not leave."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriveResult:

@@ -20,12 +20,12 @@ from std_srvs.srv import SetBool, Trigger
 from racer_rl.drive.bag import Bag
 from racer_rl.drive.domain import private_domain
 from racer_rl.drive.graph import DrivePlan, programs
-from racer_rl.drive.result import OVER, DriveResult, run_of
+from racer_rl.drive.result import DriveResult, run_of
 from racer_rl.drive.timing import Timing
 from racer_rl.evaluation.laps import Evaluation, Run
 from racer_rl.interruption import interrupt_flag
 from racer_rl.nodes.operator import Operator
-from racer_sim.race_watch import RaceState
+from racer_sim.race_watch import OVER, RaceState
 from racer_vehicle.nodes.calls import call, spin_until
 from racer_vehicle.policy import PolicyBundle
 from racer_vehicle.supervise import Supervisor

@@ -16,13 +16,12 @@ from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Empty, String
 from std_srvs.srv import SetBool, Trigger
 
-from racer_rl.drive.result import OVER
 from racer_rl.nodes.bundles import bundle_message
 from racer_rl.race_day.day import Entry
 from racer_rl.race_day.events import Act, Event
 from racer_rl.race_day.sources import Listener, Live
 from racer_sim.courses import Course
-from racer_sim.race_watch import RaceState
+from racer_sim.race_watch import OVER, RaceState
 from racer_sim.rules import Status
 from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import RacerError

@@ -52,6 +52,7 @@ for (const [name, text, key, classes] of ACTS) {
   const button = element('button', '', classes);
   button.type = 'button';
   button.id = `act-${name}`;
+  button.disabled = true;  // until a state says what is possible
   button.append(element('span', text), element('kbd', key));
   button.setAttribute('aria-keyshortcuts', key);
   button.addEventListener('click', () => press(name));
