@@ -34,7 +34,7 @@ ARGUMENTS = (
     ('obstacles', '0', 'boxes on the track, up to 6 (one car, no bots)'),
     ('obstacle_places', '', 'theirs: "0.2,left 0.6,right"; empty: random, anew for each lap'),
     ('bots', '0', 'scripted cars, up to 4 (one car, no obstacles)'),
-    ('bot_slowest_mps', '0.3', 'each draws its own speed, from this'),
+    ('bot_slowest_mps', '0.3', 'a run draws the speed of all bots, from this'),
     ('bot_fastest_mps', '0.7', 'to this'),
     ('bots_change_lanes', 'false', 'true: now and then'),
     ('laps', '3', 'that complete a run'),

@@ -31,7 +31,7 @@ BOT: Final = np.dtype([
 ])
 """Arc length; offset to the left as a share of the half width; the same of the lane it is in or
 changes to, and of the one that it leaves; distance of the change driven so far; time until the
-next; its own speed, and the one it has now; pose in the map."""
+next; the speed of its run, and the one it has now; pose in the map."""
 
 STOP_M: Final = 0.6
 """Nearest that a bot comes to what is ahead, middle to middle: a car's length and a half."""
@@ -62,7 +62,7 @@ class BotFleet:
         self.state = np.zeros((worlds, bots.count), dtype=BOT)
 
     def start(self, world: int, course: int, car_s_m: float, random: np.random.Generator) -> None:
-        """Spread a world's bots over the lap, each with a speed of its own.
+        """Spread a world's bots over the lap.
 
         Args:
             world: Which.
@@ -79,7 +79,7 @@ class BotFleet:
         steady = random.random(bots.count) < bots.steady_share
         rows['wait_s'] = np.where(steady, math.inf,
                                   random.uniform(*bots.change_after_s, bots.count))
-        rows['cruise_mps'] = random.uniform(bots.slowest_mps, bots.fastest_mps, bots.count)
+        rows['cruise_mps'] = random.uniform(bots.slowest_mps, bots.fastest_mps)
         rows['speed_mps'] = rows['cruise_mps']
         self._pose(np.array([world]), np.array([course]))
 

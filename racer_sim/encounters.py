@@ -30,6 +30,10 @@ TOLD: Final = 2
 """How many bodies ahead the privileged observation tells of, the next first; and one behind."""
 
 TOLD_SIZE: Final = 3 * (TOLD + 1)
+UNSEEN: Final = (*(3 * place + 2 for place in range(TOLD)), *range(3 * TOLD, TOLD_SIZE))
+"""Of those values, the ones that a single image and scan do not show: how fast a body is, and what
+is behind the car."""
+
 REACH_M: Final = 4.0
 """How far ahead and behind it tells of them."""
 

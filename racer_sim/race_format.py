@@ -62,7 +62,8 @@ class Bots:
 
     Attributes:
         count: How many; 0: none.
-        slowest_mps: Least speed along the centre line; each draws its own for a run.
+        slowest_mps: Least speed along the centre line. One is drawn for all bots of a run: where
+            one overtakes another, nobody else can pass.
         fastest_mps: The most.
         changes_lanes: Whether they change lanes now and then.
         steady_share: Share of the bots, drawn anew for a run, that keep their lane all the same:

@@ -24,7 +24,7 @@ PlaceOption = Annotated[list[str] | None, typer.Option(
 BotsOption = Annotated[int | None, typer.Option(
     help='Bots on the track, 1 to 4 (head to bot).', show_default='3')]
 BotSpeedOption = Annotated[str | None, typer.Option(
-    help='Of the bots, m/s: 0.5, or a range that each draws from: 0.3:0.7.')]
+    help='Of the bots, m/s: 0.5, or a range that each run draws from: 0.3:0.7.')]
 CarsOption = Annotated[int | None, typer.Option(
     help='Cars that share the track, 2 to 8 (head to head).', show_default='4')]
 

@@ -56,18 +56,28 @@ class SensorFeatures(BaseFeaturesExtractor):
 class PrivilegedFeatures(BaseFeaturesExtractor):
     """What the critic sees: the ground truth as it is."""
 
-    def __init__(self, observation_space: spaces.Dict) -> None:
-        """Take the width from the observation space."""
-        super().__init__(observation_space, _shape(observation_space, 'privileged', 1)[0])
+    def __init__(self, observation_space: spaces.Dict, unseen: Sequence[int] = ()) -> None:
+        """Take the width from the observation space.
+
+        Args:
+            observation_space: With `privileged`.
+            unseen: Indices of values that are left out.
+        """
+        known = range(_shape(observation_space, 'privileged', 1)[0])
+        seen = [value for value in known if value not in unseen]
+        super().__init__(observation_space, len(seen))
+        self._seen = seen if unseen else None
 
     def forward(self, observations: Mapping[str, Tensor]) -> Tensor:
         """float32, (batch, values)."""
-        return observations['privileged']
+        truth = observations['privileged']
+        return truth if self._seen is None else truth[:, self._seen]
 
 
-def truth_layers(observation_space: spaces.Dict, widths: Sequence[int]) -> nn.Sequential:
-    """Tanh layers of these widths on the ground truth."""
-    truth = PrivilegedFeatures(observation_space)
+def truth_layers(observation_space: spaces.Dict, widths: Sequence[int],
+                 unseen: Sequence[int] = ()) -> nn.Sequential:
+    """Tanh layers of these widths on the ground truth; see `PrivilegedFeatures`."""
+    truth = PrivilegedFeatures(observation_space, unseen)
     return nn.Sequential(truth, *create_mlp(truth.features_dim, -1, list(widths), nn.Tanh))
 
 

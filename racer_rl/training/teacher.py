@@ -30,6 +30,8 @@ from racer_rl.training.judgement import Podium, judge
 from racer_rl.training.networks import FAST, find_network
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.policies import AsymmetricPolicy, SeparateLatents, truth_layers
+from racer_sim.encounters import UNSEEN
+from racer_sim.simulator import PRIVILEGED_SIZE
 
 ACTOR_WIDTHS: Final = (64, 64)
 """Of the teacher's tanh layers; its critic is the model's, which takes it over."""
@@ -51,12 +53,18 @@ _SMALL: Final = ('learning_rate', 'n_envs', 'n_steps', 'batch_size', 'n_epochs')
 
 
 class TeacherPolicy(AsymmetricPolicy):
-    """As `AsymmetricPolicy`, but the actor reads what the critic reads."""
+    """As `AsymmetricPolicy`, but the actor reads what the critic reads.
+
+    Not all of it: what no sensor shows of other cars it would teach in vain. A model that cannot
+    see why its teacher brakes learns to brake a little everywhere.
+    """
 
     def _build_mlp_extractor(self) -> None:
         space = cast(spaces.Dict, self.observation_space)
-        latents = SeparateLatents(space, truth_layers(space, ACTOR_WIDTHS), ACTOR_WIDTHS[-1],
-                                  self._critic_widths)
+        known = cast(spaces.Box, space.spaces['privileged']).shape[0]
+        unseen = [PRIVILEGED_SIZE + value for value in UNSEEN] if known > PRIVILEGED_SIZE else []
+        latents = SeparateLatents(space, truth_layers(space, ACTOR_WIDTHS, unseen),
+                                  ACTOR_WIDTHS[-1], self._critic_widths)
         self.mlp_extractor = latents  # type: ignore[assignment]
 
     @property

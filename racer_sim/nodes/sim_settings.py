@@ -44,7 +44,7 @@ class DrivenSettings:
     obstacle_gap_m: float = setting(2.0, 'least distance between two along the lap', low=0.5,
                                     high=100.0)
     bots: int = setting(0, 'scripted cars', low=0, high=4)
-    bot_slowest_mps: float = setting(0.3, 'each draws its own speed, from this', low=0.0, high=6.0)
+    bot_slowest_mps: float = setting(0.3, 'a run draws the speed of all bots, from this', low=0.0, high=6.0)
     bot_fastest_mps: float = setting(0.7, 'to this', low=0.0, high=6.0)
     bots_change_lanes: bool = setting(False, 'whether they do, now and then')
 
