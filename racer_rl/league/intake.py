@@ -72,24 +72,31 @@ def submit(league: League, racer: Racer, bundle: PolicyBundle, *, now: Moment, m
         ConfigError: The race is not open, or the racer has used all submissions.
         OSError: The disk refused.
     """
+    _admit(league, racer, race, now)  # nobody fills the folder with what is refused anyway
     sha256 = league.keep_bundle(bundle.content)  # before anybody can look for it
     model = require_name('model', model or bundle.card.model, LONGEST_MODEL)
     with league.database.transaction() as rows:
-        its = _race(league, race, now)
-        most = its.terms.max_submissions
-        (used,), = rows.execute(
-            f"""SELECT count(*) FROM submission WHERE race = ? AND racer = ?
-                AND ifnull(verdict, '') NOT IN ({', '.join('?' * len(AT_THE_DOOR))})""",
-            (its.number, racer.name, *AT_THE_DOOR)).fetchall()
-        if most and used >= most:
-            raise ConfigError(f'{racer.name!r} has used all {most} submissions of race '
-                              f'{its.number} of {league.name!r}; wait for the next race.')
+        its = _admit(league, racer, race, now)
         added = rows.execute(
             """INSERT INTO submission
                (race, racer, division, model, model_id, bundle, submitted, state)
                SELECT ?, name, division, ?, ?, ?, ?, ? FROM racer WHERE name = ?""",
             (its.number, model, model_id, sha256, as_text(now), State.QUEUED, racer.name))
     return league.submission(added.lastrowid or 0)
+
+
+def _admit(league: League, racer: Racer, number: int | None, now: Moment) -> Race:
+    """The race, if it is open and the racer has submissions left."""
+    its = _race(league, number, now)
+    most = its.terms.max_submissions
+    (used,), = league.database.rows(
+        f"""SELECT count(*) FROM submission WHERE race = ? AND racer = ?
+            AND ifnull(verdict, '') NOT IN ({', '.join('?' * len(AT_THE_DOOR))})""",
+        (its.number, racer.name, *AT_THE_DOOR))
+    if most and used >= most:
+        raise ConfigError(f'{racer.name!r} has used all {most} submissions of race {its.number} '
+                          f'of {league.name!r}; wait for the next race.')
+    return its
 
 
 def note_refused(league: League, racer: Racer, model: str, error: RefusedError, *,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
 
 from racer_rl.league.ranking import LONGEST_S, Measure, Ranking
 from racer_rl.races.plan import RacePlan
@@ -12,6 +14,9 @@ from racer_sim.randomization import NONE, Randomization
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import require_range
 from racer_vehicle.strict_json import from_object, parse_object, to_json
+
+_READ: Final = 64
+"""So many are remembered: every submission asks for those of the league's races."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class Conditions:
         return to_json(self)
 
     @classmethod
+    @lru_cache(maxsize=_READ)
     def from_json(cls, text: str) -> Conditions:
         """What `to_json` wrote.
 
@@ -92,6 +98,7 @@ class RaceTerms:
         return to_json(self)
 
     @classmethod
+    @lru_cache(maxsize=_READ)
     def from_json(cls, text: str) -> RaceTerms:
         """What `to_json` wrote.
 

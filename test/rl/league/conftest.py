@@ -24,8 +24,8 @@ def ring(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def races():
-    """One process for all races of the tests; a submission may take half a second to load."""
-    confined = ConfinedRaces(RaceLimits(memory_mib=400, load_cpu_s=2.0, wall_s=60.0))
+    """One process for all races of the tests; a submission may take a second of CPU time to load."""
+    confined = ConfinedRaces(RaceLimits(memory_mib=400, load_cpu_s=1.0, wall_s=60.0))
     yield confined
     confined.close()
 
