@@ -153,7 +153,7 @@ class DrivenWorld:
         self._simulator.set_pose(np.array([car]), pose.x_m, pose.y_m, pose.yaw_rad)
 
     def _show_guests(self) -> None:
-        self._simulator.show_boxes(self._guests.bodies)
+        self._simulator.put_boxes(self._guests.bodies)
 
     def objects(self, car: int) -> NDArray[np.void]:
         """What a car can run into, now: `BODY`, (K,)."""

@@ -216,13 +216,15 @@ class Simulator:
         self._traffic.move(self.state, ~self.control.frozen)
         self._company.write(self._traffic.guests, self._traffic.guest_speeds)
 
-    def show_boxes(self, bodies: NDArray[np.void]) -> None:
-        """Put other bodies in the place of the boxes, for whoever moves them by other means.
+    def put_boxes(self, poses: NDArray[np.void]) -> None:
+        """Put the boxes of every world elsewhere, for whoever moves them by other means.
 
         Args:
-            bodies: `BODY`, as many as the configuration has boxes.
+            poses: `BODY`, as many as the configuration has boxes; only where they are counts.
         """
-        self._traffic.bodies[:, :len(self.config.boxes)] = bodies
+        boxes = self._traffic.bodies[:, :len(self.config.boxes)]
+        for name in ('x_m', 'y_m', 'yaw_rad'):
+            boxes[name] = poses[name]
 
     def reset(self, cars: Indices | None = None) -> None:
         """Begin new episodes by the start policy, courses and starts in rotation.

@@ -33,7 +33,7 @@ class Truth:
 
     def view(self):
         motion = self.world.motion(0)
-        self.simulator.show_boxes(self.world.objects(0, self.world.time_ns))
+        self.simulator.put_boxes(self.world.objects(0, self.world.time_ns))
         self.simulator.set_pose(np.zeros(1, np.int64), motion.pose.x_m, motion.pose.y_m,
                                 motion.pose.yaw_rad)
         state = self.simulator.state

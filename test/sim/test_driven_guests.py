@@ -1,11 +1,14 @@
 """Boxes and bots of simulators that somebody else drives: where they are, and who sees them."""
 
+import math
+
 import numpy as np
 import pytest
 
 from racer_sim.driven_guests import DrivenGuests
 from racer_sim.driven_world import DrivenWorld, DrivenWorldConfig
 from racer_sim.race_format import Bots, Obstacles, RaceFormat
+from racer_sim.simulator import Simulator, SimulatorConfig
 from racer_sim.starting_grid import Pose, grid_pose, one_course
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
@@ -99,6 +102,35 @@ def test_a_box_is_seen_scanned_and_told_of():
     (box,) = driven.objects(0)
     assert (box['length_m'], box['width_m'], box['height_m']) == (0.4, 0.3, 0.25)
     assert len(bare.objects(0)) == 0
+
+
+@pytest.mark.parametrize('rgb', [False, True])
+def test_a_box_looks_as_it_does_where_policies_learn(rgb):
+    driven = world(NAMED, rgb=rgb)
+    simulator = Simulator([COURSE], CAR, SimulatorConfig(cars=1, race=NAMED, rgb=rgb), 0)
+    s_m = np.array([0.06 * COURSE.track.length_m])
+    simulator.place(np.array([0]), np.array([0]), s_m)
+    driven.lift(0, Pose(*map(float, COURSE.track.pose_at(float(s_m[0])))), takes_time=False)
+    planes = simulator.images()[0]
+    assert np.array_equal(driven.images()[0], np.moveaxis(planes, 0, -1) if rgb else planes[0])
+    assert np.array_equal(driven.scans(), simulator.scans())
+
+
+def test_a_bot_looks_like_a_car_of_another_colour():
+    driven = world(ONE_BOT, rgb=True)
+    cars = DrivenWorld(DrivenWorldConfig(track='oval', rgb=True), CAR, 2)
+    bot = driven.objects(0)[0]
+    at = Pose(*(float(bot[name]) for name in ('x_m', 'y_m', 'yaw_rad')))
+    behind = Pose(at.x_m - 0.8 * math.cos(at.yaw_rad), at.y_m - 0.8 * math.sin(at.yaw_rad),
+                  at.yaw_rad)
+    cars.lift(1, at, takes_time=False)
+    for each in (driven, cars):
+        each.lift(0, behind, takes_time=False)
+    assert np.array_equal(driven.scans()[0], cars.scans()[0])
+    blue, red = driven.images()[0].astype(int), cars.images()[0].astype(int)
+    other = (blue != red).any(axis=-1)
+    assert other.sum() > 100
+    assert (blue[other][:, 2] > blue[other][:, 0]).all(), 'blue instead of red'
 
 
 def test_race_control_moves_the_boxes_of_a_world():
