@@ -148,6 +148,7 @@ def _race_parameters(race: RaceFormat) -> dict[str, Any]:
         'obstacles_move': obstacles.moved, 'obstacle_gap_m': obstacles.min_gap_m,
         'bots': bots.count, 'bot_slowest_mps': bots.slowest_mps,
         'bot_fastest_mps': bots.fastest_mps, 'bots_change_lanes': bots.changes_lanes,
+        'bots_steady_share': bots.steady_share,
     }
 
 

@@ -44,9 +44,12 @@ class DrivenSettings:
     obstacle_gap_m: float = setting(2.0, 'least distance between two along the lap', low=0.5,
                                     high=100.0)
     bots: int = setting(0, 'scripted cars', low=0, high=4)
-    bot_slowest_mps: float = setting(0.3, 'a run draws the speed of all bots, from this', low=0.0, high=6.0)
+    bot_slowest_mps: float = setting(0.3, 'a run draws one speed for all, from this', low=0.0,
+                                     high=6.0)
     bot_fastest_mps: float = setting(0.7, 'to this', low=0.0, high=6.0)
     bots_change_lanes: bool = setting(False, 'whether they do, now and then')
+    bots_steady_share: float = setting(0.0, 'of them that do not all the same', low=0.0,
+                                       high=1.0)
 
     @property
     def world(self) -> DrivenWorldConfig:
@@ -64,7 +67,8 @@ class DrivenSettings:
             obstacles=Obstacles(count=self.obstacles, places=places_of(self.obstacle_places),
                                 moved=self.obstacles_move, min_gap_m=self.obstacle_gap_m),
             bots=Bots(count=self.bots, slowest_mps=self.bot_slowest_mps,
-                      fastest_mps=self.bot_fastest_mps, changes_lanes=self.bots_change_lanes))
+                      fastest_mps=self.bot_fastest_mps, changes_lanes=self.bots_change_lanes,
+                      steady_share=self.bots_steady_share))
 
     @property
     def pace(self) -> Pace:

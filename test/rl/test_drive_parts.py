@@ -12,7 +12,7 @@ from racer_rl.drive.graph import NODES, DrivePlan, programs
 from racer_rl.drive.result import DriveResult, run_of
 from racer_rl.drive.timing import WAITING, Percentiles, Timing, stamp_ns_of
 from racer_rl.evaluation.laps import Evaluation, EvaluationPlan
-from racer_sim.race_format import Bots, Obstacles, RaceFormat
+from racer_sim.race_format import STANDARD_FORMATS, Bots, Obstacles, RaceFormat, RaceType
 from racer_sim.race_watch import RaceState
 from racer_sim.rules import Lap, Status
 from racer_sim.track_library import find_track
@@ -156,6 +156,7 @@ def test_gazebo_takes_the_place_of_the_simulator_and_tells_the_time(bundle, tmp_
     RaceFormat(), RaceFormat(obstacles=Obstacles(count=2, places=((0.25, 1), (0.625, -1)))),
     RaceFormat(obstacles=Obstacles(count=3, moved=False, min_gap_m=1.5)),
     RaceFormat(bots=Bots(count=2, slowest_mps=0.4, fastest_mps=0.9, changes_lanes=True)),
+    STANDARD_FORMATS[RaceType.OBJECT_AVOIDANCE], STANDARD_FORMATS[RaceType.HEAD_TO_BOT],
 ])
 def test_a_simulator_is_told_the_whole_race(bundle, tmp_path, race, simulator):
     pytest.importorskip('rclpy')
