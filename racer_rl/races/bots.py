@@ -17,7 +17,7 @@ from racer_rl.races.lines import Line, easy_line, fastest_line
 from racer_rl.races.passing import Moment, Passing, Place
 from racer_sim.courses import Course
 from racer_sim.lap_bound import Report
-from racer_sim.vehicle import GRAVITY_MPS2, SUBSTEP_S
+from racer_sim.vehicle import GRAVITY_MPS2, SUBSTEP_S, SUBSTEPS
 from racer_vehicle.signals import DriveCommand
 from racer_vehicle.spec import CarSpec
 
@@ -37,6 +37,8 @@ class Style:
         foresight_s: How much longer than the image's age it takes to turn, and is foreseen.
         early_s: How far ahead it reads the speed.
         hurry_mps: Added to it: the speed controller lags behind.
+        caution: Share of speed that it gives away where commands come a whole period late, and
+            down to half a period less and less.
     """
 
     far_m: float = 0.3
@@ -46,13 +48,14 @@ class Style:
     foresight_s: float = 0.05
     early_s: float = 0.1
     hurry_mps: float = 0.0
+    caution: float = 0.0
 
 
 EASY: Final = Style()
-RACING: Final = Style(far_m=0.2, far_s=0.17, eager=1.13, calm_s=0.04, foresight_s=0.067,
-                      early_s=0.06, hurry_mps=0.38)
-RACING_INSIDE: Final = 0.65
-RACING_GRIP: Final = 0.51
+RACING: Final = Style(far_m=0.2, far_s=0.165, eager=1.1, calm_s=0.04, foresight_s=0.068,
+                      early_s=0.062, hurry_mps=0.36, caution=0.12)
+RACING_INSIDE: Final = 0.66
+RACING_GRIP: Final = 0.57
 """See `fastest_line`: with more of either, it is off some track some time."""
 
 
@@ -88,7 +91,9 @@ class Bot:
         then = self._foreseen(view)
         s_m = float(place['s_m']) + then.way_m
         aim_m = s_m + style.far_m + style.far_s * then.speed_mps
-        wanted = self._line.at(s_m + style.early_s * then.speed_mps)[1] + style.hurry_mps
+        late = max(float(view.simulator.age_substeps[view.car]) / SUBSTEPS - 0.5, 0.0)
+        wanted = (1.0 - 2.0 * style.caution * late) * self._line.at(
+            s_m + style.early_s * then.speed_mps)[1] + style.hurry_mps
         way = self._passing.find(view.met, self._road, Moment(
             float(place['s_m']), float(place['lateral_m']), aim_m, then.speed_mps, wanted))
         aim_x, aim_y, _ = self._track.pose_at(aim_m, way.lateral_m)
