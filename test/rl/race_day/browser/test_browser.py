@@ -14,6 +14,8 @@ from racer_rl.race_day.server import DayServer, serving
 
 pytestmark = pytest.mark.slow
 
+KEYS = {'call': 'n', 'start': 's', 'lap': 'l', 'off-track': 'o', 'undo': 'u', 'declare': 'd'}
+
 PICTURES = os.environ.get('RACER_TEST_PICTURES')
 """A folder for pictures of all pages, for people to look at."""
 
@@ -88,31 +90,37 @@ def test_a_race_day_by_keys_is_seen_on_the_big_screen(browser, day, new_server, 
     with serving(new_server()) as server:
         screen = browser.open(server.urls[0], 1920, 1080)
         control = browser.open(server.urls[1], 390, 844)
-        control.until("document.querySelector('#act-call').disabled === false", 'it is connected')
-        for key, then in (('n', 'start'), ('s', 'lap')):
-            control.press(key)
-            control.until(f"!document.querySelector('#act-{then}').disabled", then)
+        hit(control, 'call')
+        hit(control, 'start')
+        wait_for(lambda: day.day.phase is Phase.RUNNING, control)
         clock.now_s += 9.25
-        control.press('l')
+        hit(control, 'lap')
         wait_for(lambda: len(day.day.run.laps) == 1, control)
-        control.press('o')
+        hit(control, 'off-track')
         wait_for(lambda: day.day.run.incidents, control)
         screen.until("document.querySelector('#laps').textContent.includes('9.25')", 'the lap')
-        assert 'off track 1' in screen.text('#counts') and screen.text('#racer') == 'Ada'
+        screen.until("document.querySelector('#counts').textContent.includes('off track 1')", 'it')
+        assert screen.text('#racer') == 'Ada'
         keep(screen, 'screen-1920')
         keep(control, 'control-390')
-        control.press('u')
+        hit(control, 'undo')
         wait_for(lambda: not day.day.run.incidents, control)
         clock.now_s += 8.5
-        control.press('l')
+        hit(control, 'lap')
         wait_for(lambda: day.day.phase is Phase.OVER, control)
-        control.press('d')
+        hit(control, 'declare')
         wait_for(lambda: day.day.outcomes, control)
         screen.until("document.querySelector('#outcomes').textContent.includes('8.50')", '8.50')
         assert '5.40' in screen.text('#standings'), 'her best run stays'
         for page in (screen, control):
             assert page.complaints == [] and page.overflow_px <= 0 and page.unnamed == []
             assert all(url.startswith(own(server)) for url in page.asked)
+
+
+def hit(page, act):
+    """Press the key of an act, once the page says that it is possible."""
+    page.until(f"!document.querySelector('#act-{act}').disabled", act)
+    page.press(KEYS[act])
 
 
 def wait_for(condition, page):
@@ -170,4 +178,4 @@ def test_pages_come_back_after_the_server_does_and_the_clock_agrees(browser, day
     clock.now_s += 55.0 - 5.0
     with serving(new_server(port)):
         page.until("document.querySelector('#link').textContent === ''", 'it is back')
-        page.until("parseFloat(document.querySelector('#lap-clock').textContent) >= 55", 'its time')
+        page.until("parseFloat(document.querySelector('#lap-clock').textContent) >= 55", 'time')
