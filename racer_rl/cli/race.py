@@ -188,5 +188,8 @@ def verify_command(
             typer.echo(line)
         for name, then, now in checked.versions:
             typer.echo(f'{name}: {then} then, {now} now')
+        if checked.differences and not checked.versions:
+            typer.echo('made with the same versions, on the same kind of processor: the result '
+                       'was changed, or racer was.')
     if not checked.is_same:
         raise typer.Exit(EXIT_DIFFERS)
