@@ -137,6 +137,7 @@ class Simulator:
         age_substeps: int64 (N,), image age of the running episodes in physics sub-steps.
         conditions: What was drawn for the running episodes.
         overtakes: Who has passed whom in the running episodes.
+        body_margin_m: As configured, until somebody changes it; less than zero: so much less far.
     """
 
     def __init__(self, courses: Sequence[Course], car: CarSpec, config: SimulatorConfig,
@@ -165,7 +166,7 @@ class Simulator:
         self.course_of = np.zeros(count, dtype=np.int64)
         self.commands = np.zeros((count, 2))
         self.age_substeps = np.zeros(count, dtype=np.int64)
-        self.episodes = 0
+        self.episodes, self.body_margin_m = 0, config.body_margin_m
         self.conditions = Conditions(config.randomization, vehicle.vehicle_parameters(car, count))
         self._held, self._queued = np.zeros((count, 2)), vehicle.nothing_queued(count)
         self._wheels_m = np.array(car.wheel_positions_m)
@@ -342,8 +343,8 @@ class Simulator:
     def _hits(self) -> Bools:
         """Which cars ran into something, by the rules of who is to blame."""
         if self.control.rules.blame == 'both':
-            return self._traffic.overlaps(self.config.body_margin_m, self.config.body_margin_m)
-        return self._traffic.guilty(self.state, self.config.body_margin_m)
+            return self._traffic.overlaps(self.body_margin_m, self.body_margin_m)
+        return self._traffic.guilty(self.state, self.body_margin_m)
 
     def move_obstacles(self, cars: Indices) -> None:
         """Let boxes that are moved between laps take new places, away from the car.

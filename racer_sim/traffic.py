@@ -88,8 +88,8 @@ class Traffic:
     def _grown(self, room_m: float, beside_m: float) -> Records:
         """The cars' footprints, so much longer and wider at either end and side."""
         footprints = self._footprints.copy()
-        footprints['length_m'] += 2.0 * room_m
-        footprints['width_m'] += 2.0 * beside_m
+        footprints['length_m'] = np.maximum(footprints['length_m'] + 2.0 * room_m, 0.0)
+        footprints['width_m'] = np.maximum(footprints['width_m'] + 2.0 * beside_m, 0.0)
         return footprints
 
     def guilty(self, states: Records, margin_m: float = 0.0) -> Bools:

@@ -1,7 +1,12 @@
-"""A curriculum over speed: slow laps first, faster ones as they succeed.
+"""Curricula: what is asked of the cars grows as they succeed.
 
-The policy's actions mean the same all along; only the cars are held back, so a policy that has not
-been through all of it is judged by what it does without being held.
+Over speed: slow laps first. The policy's actions mean the same all along; only the cars are held
+back, so a policy that has not been through all of it is judged by what it does without being held.
+
+Over clearance, for teachers: at first a car is so narrow that it passes a box in the middle of the
+track, and it grows until it has to keep its distance. A policy that meets full-grown boxes from
+the beginning crashes into every one for a long time, and one in three then learnt that crashing
+cannot be helped.
 """
 
 from __future__ import annotations
@@ -47,3 +52,39 @@ class SpeedCurriculum:
         """
         if completion is not None and completion >= SUCCESS:
             self.limit_mps = RISE * self.limit_mps
+
+
+NARROWEST_M: Final = -0.1
+"""Where the margin around a car begins: its body reaches less far, on all sides."""
+
+GROWTH_M: Final = 0.008
+"""By how much the margin grows, each round."""
+
+PASSES: Final = 0.4
+"""Mean share of a lap for it to grow: with boxes on the way, laps get long only late."""
+
+
+class ClearanceCurriculum:
+    """The growing margin around the cars of one batch."""
+
+    def __init__(self, batch: RaceBatch, margin_m: float) -> None:
+        """Make the cars narrow, if there is anything that they may hit.
+
+        Args:
+            batch: Whose cars.
+            margin_m: In the end.
+        """
+        self._simulator, self._margin_m = batch.simulator, margin_m
+        if batch.simulator.has_company:
+            batch.simulator.body_margin_m = min(NARROWEST_M, margin_m)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the cars have the margin that they were to have."""
+        return self._simulator.body_margin_m >= self._margin_m
+
+    def advance(self, completion: float | None) -> None:
+        """Let the cars grow if the driving allows it; `completion` as of `SpeedCurriculum`."""
+        if not self.is_over and completion is not None and completion >= PASSES:
+            self._simulator.body_margin_m = min(self._simulator.body_margin_m + GROWTH_M,
+                                                self._margin_m)

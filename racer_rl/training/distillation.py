@@ -49,7 +49,7 @@ class Distillation:
         memory_mib: Of the frames that are kept.
         margin_m: How much nearer the borders are while the teacher learns, which leaves room for
             the errors of whoever learns from it.
-        body_margin_m: The same of what it may run into: the car seems so much larger.
+        body_margin_m: The same of what it may run into: the car seems so much larger, in the end.
     """
 
     learning_rate: float = 1e-3
@@ -57,7 +57,7 @@ class Distillation:
     samples: float = 3.0
     memory_mib: int = 256
     margin_m: float = 0.04
-    body_margin_m: float = 0.08
+    body_margin_m: float = 0.1
 
     def __post_init__(self) -> None:
         require_range(self, learning_rate=(1e-8, 0.1), batch_size=(2, 65_536),

@@ -17,7 +17,7 @@ from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.training.acting import FEW_THREADS, torch_threads
 from racer_rl.training.algorithms import RacerPPO
 from racer_rl.training.checkpoint import Model
-from racer_rl.training.curriculum import SpeedCurriculum
+from racer_rl.training.curriculum import ClearanceCurriculum, SpeedCurriculum
 from racer_rl.training.distillation import Lessons, Student
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.plan import TrainingPlan
@@ -113,6 +113,7 @@ class TaughtRoute:
         self._in_a_hurry, self._settings = plan.limits.until_laps, plan.distillation
         self._spent, self._decay = spent, plan.hyperparameters.learning_rate_decay
         self._curriculum = SpeedCurriculum(teacher.env.batch, plan.hyperparameters.start_speed_mps)
+        self._clearance = ClearanceCurriculum(teacher.env.batch, self._settings.body_margin_m)
         self._student = Student(model.policy, self._settings)
         space = cast(spaces.Dict, env.observation_space)
         self._lessons = Lessons(space, self._settings.memory_mib,
@@ -142,7 +143,8 @@ class TaughtRoute:
         self._teacher.learn(self._meter, self._model.logger, 1.0 - self._decay * used)
         self._model.num_timesteps += self._teacher.rollout_steps
         self._curriculum.advance(self._meter.completion)
-        is_ready = self._teacher.is_ready(in_a_hurry=self._in_a_hurry)
+        self._clearance.advance(self._meter.completion)
+        is_ready = self._clearance.is_over and self._teacher.is_ready(in_a_hurry=self._in_a_hurry)
         # Ever smaller steps are worth most at the end: who takes them is not stopped before.
         may_stop = self._in_a_hurry or self._decay == 0.0
         if (is_ready and may_stop) or self._spent() >= TEACHER_SHARE:
