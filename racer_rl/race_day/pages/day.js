@@ -49,8 +49,9 @@ function showRun(state) {
   const lap = Math.min(laps.length + 1, state.rules.laps);
   const causes = run ? Object.entries(run.causes).map(([name, count]) =>
     `${words(name)} ${count}`).join(', ') : '';
-  say('counts', run ? `lap ${lap} of ${state.rules.laps} · best ${seconds(run.best_s)} s · `
-    + (causes || 'no incident') : NO_BREAK);
+  say('counts', run ? `lap ${lap} of ${state.rules.laps} · best ${seconds(run.best_s)} s`
+    : NO_BREAK);
+  say('causes', run ? causes || 'no incident' : NO_BREAK);
   const list = byId('laps');
   const shown = JSON.stringify(laps);
   if (list.dataset.shown === shown) return;

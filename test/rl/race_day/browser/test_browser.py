@@ -99,7 +99,7 @@ def test_a_race_day_by_keys_is_seen_on_the_big_screen(browser, day, new_server, 
         hit(control, 'off-track')
         wait_for(lambda: day.day.run.incidents, control)
         screen.until("document.querySelector('#laps').textContent.includes('9.25')", 'the lap')
-        screen.until("document.querySelector('#counts').textContent.includes('off track 1')", 'it')
+        screen.until("document.querySelector('#causes').textContent.includes('off track 1')", 'it')
         assert screen.text('#racer') == 'Ada'
         keep(screen, 'screen-1920')
         keep(control, 'control-390')
