@@ -1,7 +1,6 @@
 """A track that any steering drives round, and policies that mean harm."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ def ring(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='session')
 def races():
-    """One process for all races of the tests; a submission may take a second of CPU time to load."""
+    """One process for all races of the tests; a network may take a second of CPU time to load."""
     confined = ConfinedRaces(RaceLimits(memory_mib=400, load_cpu_s=1.0, wall_s=60.0))
     yield confined
     confined.close()
@@ -93,11 +92,3 @@ def _hog() -> bytes:
 
 NETWORKS = {'wide': _wide, 'no-numbers': _no_numbers, 'endless': lambda: _loop(1 << 40),
             'slow': lambda: _loop(300_000), 'hog': _hog, 'no-network': lambda: b'\x08\x09'}
-
-
-@pytest.fixture(scope='session')
-def renamed():
-    """The same policy under another name."""
-    def make(bundle: PolicyBundle, model: str) -> PolicyBundle:
-        return PolicyBundle.pack(replace(bundle.card, model=model), bundle.onnx)
-    return make

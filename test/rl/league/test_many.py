@@ -72,7 +72,7 @@ def test_real_and_harmful_policies_from_several_processes(racer_home, toy, hosti
                                                           tmp_path):
     made = [toy(steering=steering, speed=speed) for steering, speed in
             ((0.25, 0.2), (0.25, 0.4), (0.24, 0.3), (0.2, 0.2))]
-    made += [hostile('wide'), hostile('no-numbers')]
+    made += [hostile('wide'), hostile('no-numbers'), hostile('hog')]
     paths = [tmp_path / f'{index}.racer' for index in range(len(made))]
     for bundle, path in zip(made, paths, strict=True):
         bundle.write(path)
@@ -80,7 +80,8 @@ def test_real_and_harmful_policies_from_several_processes(racer_home, toy, hosti
     told = race_from(2, 12, 4, True, paths, str(ring))
 
     verdicts = Counter(each['verdict'] for each in told if each['what'] == 'raced')
-    assert verdicts == {'ranked': 8, 'does not fit': 2, 'outputs no numbers': 2}
+    assert verdicts == {'ranked': 8, 'does not fit': 2, 'outputs no numbers': 1,
+                        'too much memory': 1}
     runs = []
     with open_league('spring') as league:
         lines, raced = league.standings(), league.submissions()
