@@ -149,7 +149,16 @@ class Passing:
             if pull > strongest:
                 strongest = pull
                 lateral_m += pull * (to_m - lateral_m)
-        return Way(lateral_m, speed_mps)
+        return Way(self._kept_clear(lateral_m, near), speed_mps)
+
+    def _kept_clear(self, lateral_m: float, near: list[_Body]) -> float:
+        """The offset, or one that does not lead into whoever is beside the car now."""
+        for body in near:
+            if body.number in self._sides and abs(body.gap_m) < body.length_m:
+                side = self._sides[body.number]
+                edge_m = body.lateral_m + side * body.width_m
+                lateral_m = max(lateral_m, edge_m) if side > 0.0 else min(lateral_m, edge_m)
+        return lateral_m
 
     def _near(self, met: Records, road: Road, me: Moment) -> list[_Body]:
         """What is in sight, the nearest first."""
@@ -176,11 +185,12 @@ class Passing:
         place = road(me.s_m + body.gap_m)
         if abs(body.gap_m) < body.length_m - BEFORE_M:
             self._sides[body.number] = 1.0 if me.lateral_m > body.lateral_m else -1.0
-        elif body.number not in self._sides:
+        elif self._sides.get(body.number) not in (choices := self._choices(body, near)):
+            self._sides.pop(body.number, None)
             if (abs(place.line_m - body.lateral_m) >= body.width_m
                     or body.speed_mps > me.wanted_mps - FASTER_MPS):
                 return None
-            free = [side for side in (1.0, -1.0)
+            free = [side for side in choices
                     if _is_free(body.lateral_m + side * body.width_m, body, near, place)]
             if not free:
                 return None
@@ -192,6 +202,12 @@ class Passing:
             del self._sides[body.number]
             return None
         return place.line_m, (max if side > 0.0 else min)(edge_m, place.line_m)
+
+    def _choices(self, body: _Body, near: list[_Body]) -> tuple[float, ...]:
+        """Sides to choose from: that of the body just before it, where one is passed already."""
+        before = [self._sides[other.number] for other in near
+                  if 0.0 < body.gap_m - other.gap_m < BESIDE_M and other.number in self._sides]
+        return tuple(before[-1:]) or (1.0, -1.0)
 
 
 def _is_free(lateral_m: float, body: _Body, near: list[_Body], place: Place) -> bool:

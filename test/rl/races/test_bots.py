@@ -99,3 +99,13 @@ def test_who_is_hardly_slower_is_followed():
     me = Moment(0.0, 0.0, 1.0, 1.0, 1.1)
     assert Passing(CAR).find(quick, road, me).lateral_m == 0.0
     assert abs(Passing(CAR).find(slow, road, me).lateral_m) > CAR.width_m
+
+
+def test_two_close_together_are_passed_on_one_side_and_neither_is_driven_into():
+    both = np.concatenate((body(0.2, 0.0, 1.0, moves=True), body(0.8, -0.1, 1.0, moves=True)))
+    passing = Passing(CAR)
+    # Beside the first, on its left; the second alone would be passed on its left or right.
+    for gap_m in (0.3, 0.2, 0.1):
+        both['gap_m'] = gap_m, gap_m + 0.6
+        way = passing.find(both, road, Moment(0.0, 0.3, 0.8, 2.0, 3.0))
+        assert way.lateral_m >= CAR.width_m
