@@ -93,8 +93,8 @@ class LeagueBoard:
 
     @property
     def journal(self) -> Path:
-        """File of the day."""
-        return self.folder / f'race-{self.race.number}.jsonl'
+        """File of the day; one for each way of timing, which undo and penalties depend on."""
+        return self.folder / f'race-{self.race.number}-{self._timed.replace(" ", "-")}.jsonl'
 
     @property
     def headline(self) -> dict[str, str]:

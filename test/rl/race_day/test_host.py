@@ -229,3 +229,7 @@ def test_candidates_are_those_with_a_policy_or_all(board):
     assert board.join('Cy') == 'Cy' and board.join('Newcomer') == 'Newcomer'
     with pytest.raises(ConfigError, match='allowed: letters'):
         board.join('<script>')
+
+
+def test_a_day_by_hand_and_one_in_the_simulator_do_not_mix(league, board):
+    assert LeagueBoard(league, None, 'in the simulator').journal != board.journal
