@@ -198,6 +198,11 @@ class Simulator:
         return (config.race.has_company or config.cars_per_world > 1
                 or any(not box.is_wall for box in config.boxes))
 
+    @property
+    def can_overtake(self) -> bool:
+        """Whether a car can meet others that move."""
+        return self.config.race.bots.count > 0 or self.config.cars_per_world > 1
+
     def met(self) -> NDArray[np.void]:
         """What every car can meet in its world now: `ENCOUNTER`, (N, K); see `encounters`."""
         return encounters(self._traffic, self.state, self.places, self.course_of, self.geometry)

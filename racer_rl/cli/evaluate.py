@@ -195,7 +195,10 @@ def _cells(run: Run, laps: int) -> tuple[str, ...]:
 def _summary(result: Evaluation) -> str:
     """What matters of all runs, in a line."""
     words = [f'{result.clean_laps} of {result.total_laps} laps clean',
+             f'{result.clean_runs} of {len(result.runs)} runs',
              f'{result.completion:.1%} of the distance']
+    if result.overtaking_runs is not None:
+        words.append(f'somebody overtaken in {result.overtaking_runs} runs')
     if result.mean_lap_s is not None and result.best_lap_s is not None:
         words += [f'mean lap {result.mean_lap_s:.2f} s', f'best {result.best_lap_s:.2f} s']
     if any(not lap.clean for run in result.runs for lap in run.laps):

@@ -78,6 +78,7 @@ class Run:
         completion: Share of the wanted laps that were driven, 0 to 1.
         time_s: Simulated seconds.
         laps: The laps it completed.
+        overtakes: Bots or cars that it passed, less those that passed it; None: it was alone.
     """
 
     track: str
@@ -88,6 +89,7 @@ class Run:
     completion: float
     time_s: float
     laps: tuple[Lap, ...]
+    overtakes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,17 @@ class Evaluation:
     def car_steps(self) -> int:
         """Control periods that were driven, all cars together."""
         return round(sum(run.time_s for run in self.runs) / CONTROL_PERIOD_S)
+
+    @property
+    def clean_runs(self) -> int:
+        """Runs of which every wanted lap was clean."""
+        return sum(run.incidents == 0 and len(run.laps) == self.plan.laps for run in self.runs)
+
+    @property
+    def overtaking_runs(self) -> int | None:
+        """Runs that passed somebody; None where nobody could be met."""
+        passed = [run.overtakes for run in self.runs if run.overtakes is not None]
+        return sum(count > 0 for count in passed) if passed else None
 
     @property
     def is_clean(self) -> bool:
@@ -158,6 +171,8 @@ class Evaluation:
             'laps': self.plan.laps,
             'clean_laps': self.clean_laps,
             'total_laps': self.total_laps,
+            'clean_runs': self.clean_runs,
+            'overtaking_runs': self.overtaking_runs,
             'completion': round(self.completion, 6),
             'mean_lap_s': rounded(self.mean_lap_s),
             'best_lap_s': rounded(self.best_lap_s),
@@ -174,6 +189,7 @@ class Evaluation:
                     'incidents': run.incidents,
                     'completion': round(run.completion, 6),
                     'time_s': rounded(run.time_s),
+                    'overtakes': run.overtakes,
                     'lap_times_s': [rounded(lap.time_s) for lap in run.laps],
                     'lap_clean': [lap.clean for lap in run.laps],
                 }
@@ -274,6 +290,7 @@ def _run(simulator: Simulator, car: int, start: float, laps: list[Lap]) -> Run:
         completion=float(np.clip(driven, 0.0, 1.0)),
         time_s=float(race['time_s']),
         laps=tuple(lap for lap in laps if lap.car == car),
+        overtakes=int(simulator.overtakes.count[car]) if simulator.can_overtake else None,
     )
 
 

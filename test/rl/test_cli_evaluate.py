@@ -88,7 +88,7 @@ def test_table_has_a_row_a_run_and_a_summary(model, capsys):
     starts = [line.split()[:6] for line in lines[1:5]]
     assert starts == [['oval', way, start, 'lap', 'complete', '2/2']
                       for way in ('forward', 'reverse') for start in ('0%', '50%')]
-    assert lines[5].startswith('8 of 8 laps clean, 100.0% of the distance, mean lap ')
+    assert lines[5].startswith('8 of 8 laps clean, 4 of 4 runs, 100.0% of the distance, mean lap ')
     assert err == ''
     assert model.checkpoints == ['best']
 
