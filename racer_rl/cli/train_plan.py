@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +71,7 @@ def evaluation_of(setup: RaceSetup) -> EvaluationPlan:
     There every lap is another one.
     """
     if setup.race.has_company and setup.course_count == 1:
-        return EvaluationPlan(laps=5, starts=8)
+        return EvaluationPlan(laps=5, starts=math.ceil(8 / setup.race.cars) * setup.race.cars)
     many = setup.course_count > MANY_COURSES
     return EvaluationPlan(laps=1, starts=2) if many else EvaluationPlan()
 
@@ -111,7 +112,7 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
         ConfigError: Something of it cannot be used.
     """
     if race.has_company:
-        goal = goal.in_company()
+        goal = goal.in_company(race.cars)
     usual = COMPANY_REWARD if race.has_company else DEFAULT_REWARD
     setup = RaceSetup(track=resolved_tracks(tracks or goal.tracks), compat=compat,
                       direction=direction or goal.direction, reward=reward or usual,

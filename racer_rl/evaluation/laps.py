@@ -16,6 +16,7 @@ from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import Lap, RaceRules, Status
 from racer_sim.simulator import Simulator
+from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, require_range
 
 
@@ -220,8 +221,14 @@ def evaluate(
 
     Returns:
         The runs in order of course and start.
+
+    Raises:
+        ConfigError: The starts are no whole number of races.
     """
     courses = setup.course_count
+    if plan.starts % setup.race.cars:
+        raise ConfigError(f'starts is {plan.starts} in a race of {setup.race.cars} cars; allowed: '
+                          f'{setup.race.cars}, or a multiple: each start is one of its cars.')
     if simulator is None:
         simulator = build_simulator(
             setup, cars=courses * plan.starts, seed=plan.seed, rules=plan.rules,

@@ -23,8 +23,11 @@ from racer_rl.evaluation.laps import (
     rounded,
 )
 from racer_sim.courses import Course, courses_of
+from racer_sim.obstacle_places import require_room
+from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import DEFAULT, NONE, STRONG, Randomization
 from racer_sim.track_library import find_track
+from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, require_range
 
 STRENGTHS: Final = {'mild': DEFAULT, 'hard': STRONG}
@@ -161,6 +164,7 @@ def run_suite(policy: Policy, setup: RaceSetup, plan: SuitePlan | None = None) -
     courses = (*own, *other, *unknown)
     entries = _entries(len(own), len(other), len(unknown), plan)
     entry_of, course, share = _cars(entries, plan)
+    setup = replace(setup, race=race_everywhere(setup.race, courses))
     simulator = build_simulator(
         setup, cars=len(entry_of), seed=plan.seed, rules=plan.evaluation.rules, courses=courses,
         randomization=tuple(entries[index].randomization for index in entry_of))
@@ -170,6 +174,17 @@ def run_suite(policy: Policy, setup: RaceSetup, plan: SuitePlan | None = None) -
              tuple(run for run, mine in zip(runs, entry_of, strict=True) if mine == index),
              entry.condition, entry.strength)
         for index, entry in enumerate(entries)))
+
+
+def race_everywhere(race: RaceFormat, courses: Sequence[Course]) -> RaceFormat:
+    """The same race on all courses; alone where cars share a track, or one has no room for it."""
+    try:
+        for course in courses:
+            for guests in (race.obstacles, race.bots):
+                require_room(guests, course.track.length_m, course.track.name)
+    except ConfigError:
+        return RaceFormat()
+    return race if race.cars == 1 else RaceFormat()
 
 
 def _courses(setup: RaceSetup, plan: SuitePlan) -> tuple[Sequence[Course], ...]:

@@ -81,7 +81,8 @@ class ClearanceCurriculum:
     @property
     def is_over(self) -> bool:
         """Whether the cars have the margin that they were to have."""
-        return self._simulator.body_margin_m >= self._margin_m
+        return (not self._simulator.has_company
+                or self._simulator.body_margin_m >= self._margin_m)
 
     def advance(self, completion: float | None) -> None:
         """Let the cars grow if the driving allows it; `completion` as of `SpeedCurriculum`."""

@@ -65,19 +65,24 @@ class Goal:
         return self.settings if large else {**self.settings, **self.sizes}
 
 
-    def in_company(self) -> Goal:
+    def in_company(self, cars: int) -> Goal:
         """The same where there are boxes or other cars on the track.
 
         A box is a few pixels of FAST's image, and luck decides whether a careless policy meets
-        one: finer images, more cars, longer rounds, and a teacher that knows where things are.
+        one: finer images, two of them, more cars, longer rounds, and a teacher that knows where
+        things are.
+
+        Args:
+            cars: That share a track; as many cars as fill their worlds are trained.
         """
-        return replace(self, network=FINE.name, method=Method.DISTILL,
-                       sizes={**self.sizes, **_COMPANY})
+        count = 64 // cars * cars
+        sizes = {**self.sizes, **_COMPANY, 'n_envs': count, 'n_steps': 64,
+                 'batch_size': 16 * count,
+                 'stack_size': max(2, self.sizes.get('stack_size', 1))}
+        return replace(self, network=FINE.name, method=Method.DISTILL, sizes=sizes)
 
 
-_COMPANY: Final = MappingProxyType({
-    'n_envs': 64, 'n_steps': 64, 'batch_size': 1024, 'learning_rate': 1e-3, 'gamma': 0.98,
-    'gae_lambda': 0.95})
+_COMPANY: Final = MappingProxyType({'learning_rate': 1e-3, 'gamma': 0.98, 'gae_lambda': 0.95})
 _MANY_CARS: Final = MappingProxyType({'n_envs': 64, 'n_steps': 32, 'batch_size': 512})
 """Many cars at once learn more evenly: from many tracks, and where every hundredth counts."""
 

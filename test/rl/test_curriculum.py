@@ -1,5 +1,7 @@
 """A curriculum holds cars back at first, and lets go as they succeed."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,10 +10,19 @@ from hypothesis import strategies as st
 from racer_rl.envs.build import RaceSetup, build_batch
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_rl.store.models import ModelFolder
-from racer_rl.training.curriculum import RISE, SUCCESS, SpeedCurriculum
+from racer_rl.training.curriculum import (
+    GROWTH_M,
+    NARROWEST_M,
+    PASSES,
+    RISE,
+    SUCCESS,
+    ClearanceCurriculum,
+    SpeedCurriculum,
+)
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.train import Training, train
+from racer_sim.race_format import Obstacles, RaceFormat
 from racer_vehicle.action import ContinuousActions, DiscreteActions
 from racer_vehicle.errors import ConfigError
 
@@ -52,18 +63,49 @@ def test_single_actions_are_held_back_too():
     made.close()
 
 
+@pytest.fixture(scope='module')
+def one_car():
+    made = batch(cars=1)
+    yield made
+    made.close()
+
+
 @given(shares=st.lists(st.none() | st.floats(0.0, 1.0), max_size=80),
        start_mps=st.floats(0.1, 4.0))
-def test_the_limit_rises_with_success_only_and_ends_at_the_top(shares, start_mps):
-    made = batch(cars=1)
-    curriculum = SpeedCurriculum(made, start_mps)
+def test_the_limit_rises_with_success_only_and_ends_at_the_top(one_car, shares, start_mps):
+    curriculum = SpeedCurriculum(one_car, start_mps)
     before = curriculum.limit_mps
     for share in shares:
         curriculum.advance(share)
         succeeds = share is not None and share >= SUCCESS
         assert curriculum.limit_mps == (min(RISE * before, TOP_MPS) if succeeds else before)
         before = curriculum.limit_mps
+
+
+def test_cars_grow_with_success_only_until_they_keep_their_distance():
+    made = build_batch(RaceSetup(race=RaceFormat(obstacles=Obstacles(count=1))), cars=1, seed=0)
+    curriculum = ClearanceCurriculum(made, 0.1)
+    simulator = made.simulator
+    assert simulator.body_margin_m == NARROWEST_M
+    for share in (None, 0.0, PASSES - 0.01):
+        curriculum.advance(share)
+        assert simulator.body_margin_m == NARROWEST_M
+    rounds = 0
+    while not curriculum.is_over:
+        curriculum.advance(PASSES)
+        rounds += 1
+    assert rounds == math.ceil((0.1 - NARROWEST_M) / GROWTH_M)
+    assert simulator.body_margin_m == 0.1
+    curriculum.advance(1.0)
+    assert simulator.body_margin_m == 0.1
     made.close()
+
+
+def test_who_drives_alone_need_not_grow(cars):
+    curriculum = ClearanceCurriculum(cars, 0.1)
+    assert curriculum.is_over
+    curriculum.advance(1.0)
+    assert cars.simulator.body_margin_m == 0.0
 
 
 def test_without_one_every_action_is_allowed_at_once(cars):

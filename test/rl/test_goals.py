@@ -8,13 +8,16 @@ from racer_rl.cli.main import run
 from racer_rl.cli.train_plan import new_plan, plan_limits
 from racer_rl.training.goals import GOALS, find_goal
 from racer_rl.training.hyperparameters import PPOHyperparameters
+from racer_sim.race_format import STANDARD_FORMATS, RaceFormat, RaceType
 from racer_sim.randomization import DEFAULT, NONE
 from racer_vehicle.errors import UnknownNameError
+from racer_vehicle.observation import Sensor
 
 NOTHING_SAID = {
-    'tracks': None, 'direction': None, 'reward': 'progress', 'compat': False, 'algorithm': 'ppo',
+    'tracks': None, 'direction': None, 'reward': None, 'compat': False, 'algorithm': 'ppo',
     'network': None, 'metadata': None, 'hyperparameters': None, 'max_speed': None,
     'learning_rate': None, 'randomization': None, 'seed': 0, 'method': 'auto',
+    'race': RaceFormat(), 'lidar': None,
 }
 
 
@@ -95,3 +98,29 @@ def test_an_unknown_goal_is_refused(racer_home, capsys):
 
 def test_every_goal_says_what_it_is_for():
     assert all(goal.summary and name == goal.name for name, goal in GOALS.items())
+
+
+@pytest.mark.parametrize('kind', list(RaceType))
+def test_a_race_in_company_is_taught_with_camera_and_lidar(kind):
+    made = plan('finish', tracks=['oval'], race=STANDARD_FORMATS[kind])
+    company = kind is not RaceType.TIME_TRIAL
+    assert made.setup.race.type is kind
+    assert (Sensor.LIDAR in made.setup.sensors) is company
+    assert (made.distillation is not None) is company
+    assert made.setup.reward == ('clear_objects' if company else 'progress')
+    assert made.setup.network == ('FINE' if company else 'FAST')
+    assert made.evaluation.laps * made.evaluation.starts == (40 if company else 12)
+    alone = plan('finish', tracks=['oval'], race=made.setup.race, lidar=False, reward='smooth',
+                 network='FAST', method='ppo')
+    assert (alone.setup.sensors, alone.setup.reward, alone.setup.network, alone.distillation) == (
+        (Sensor.FRONT_FACING_CAMERA,), 'smooth', 'FAST', None)
+
+
+@pytest.mark.parametrize('cars', [2, 3, 5, 7, 8])
+def test_cars_that_share_a_track_fill_whole_worlds(cars):
+    made = plan('race', tracks=['oval'], race=RaceFormat(cars=cars))
+    settings = made.hyperparameters
+    assert settings.n_envs % cars == 0 and 56 <= settings.n_envs <= 64
+    assert settings.n_envs * settings.n_steps % settings.batch_size == 0
+    assert made.evaluation.starts % cars == 0 and made.confirmation.starts % cars == 0
+    assert made.setup.stack == 3

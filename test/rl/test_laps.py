@@ -13,7 +13,9 @@ from racer_rl.evaluation.laps import (
     evaluate,
     with_course,
 )
+from racer_sim.race_format import Bots, RaceFormat
 from racer_sim.rules import Status
+from racer_sim.simulator import PRIVILEGED_SIZE
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec, MotorSpec
 
@@ -26,6 +28,14 @@ def driver(observation):
     lateral, sine, bend = (observation['privileged'][:, column] for column in (0, 2, 13))
     steering = np.clip(1.2 * bend - 0.8 * lateral - 1.5 * sine, -1.0, 1.0)
     return np.stack((steering, np.full_like(steering, -0.5)), axis=1).astype(np.float32)
+
+
+def passing(observation):
+    """As `driver`, but in the lane that whoever is ahead is not in."""
+    truth = observation['privileged'].copy()
+    near, beside = truth[:, PRIVILEGED_SIZE], truth[:, PRIVILEGED_SIZE + 1]
+    truth[:, 0] += np.where(near > 0.5, 0.5 * np.sign(beside + truth[:, 0]), 0.0)
+    return driver({'privileged': truth})
 
 
 def straight_on(observation):
@@ -123,11 +133,12 @@ def test_as_dict_is_plain_and_complete():
     record = json.loads(json.dumps(shown.as_dict(), allow_nan=False))
     assert record == shown.as_dict()
     assert set(record) == {
-        'laps', 'clean_laps', 'total_laps', 'completion', 'mean_lap_s', 'best_lap_s',
-        'status_counts', 'starts', 'resets', 'seed', 'runs'}
+        'laps', 'clean_laps', 'total_laps', 'clean_runs', 'overtaking_runs', 'completion',
+        'mean_lap_s', 'best_lap_s', 'status_counts', 'starts', 'resets', 'seed', 'runs'}
     assert set(record['runs'][0]) == {
         'track', 'direction', 'start', 'status', 'incidents', 'completion', 'time_s',
-        'lap_times_s', 'lap_clean'}
+        'overtakes', 'lap_times_s', 'lap_clean'}
+    assert record['clean_runs'] == 2 and record['overtaking_runs'] is None
     assert record['status_counts'] == {'lap_complete': 2}
 
 
@@ -139,8 +150,22 @@ def test_plans_are_checked(wrong):
         EvaluationPlan(**wrong)
 
 
+def test_who_passes_a_bot_has_overtaken_and_who_has_nobody_to_pass_has_not():
+    slow = RaceFormat(bots=Bots(count=1, slowest_mps=0.0, fastest_mps=0.0))
+    shown = evaluate(passing, replace(OVAL, race=slow), ONE_LAP)
+    assert shown.is_clean
+    assert (shown.overtaking_runs, [run.overtakes for run in shown.runs]) == (2, [1, 1])
+    assert {run.overtakes for run in evaluate(driver, OVAL, ONE_LAP).runs} == {None}
+
+
+def test_the_starts_of_cars_that_share_a_track_are_whole_races():
+    with pytest.raises(ConfigError, match=r'starts is 2 in a race of 3 cars; allowed: 3, or a'):
+        evaluate(driver, replace(OVAL, race=RaceFormat(cars=3)), ONE_LAP)
+
+
 def test_with_course_changes_only_the_course():
     changed = with_course(OVAL, track='pebble', direction='reverse')
     assert (changed.tracks, changed.direction) == (('pebble',), 'reverse')
     assert replace(changed, track=OVAL.track, direction=OVAL.direction) == OVAL
     assert with_course(OVAL) == OVAL
+    assert with_course(OVAL, race=RaceFormat(cars=2)).race.cars == 2

@@ -5,8 +5,17 @@ import pytest
 
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation import suite
-from racer_rl.evaluation.suite import CONDITIONS, HELD_OUT_TRACKS, SuitePlan, run_suite
+from racer_rl.evaluation.suite import (
+    CONDITIONS,
+    HELD_OUT_TRACKS,
+    SuitePlan,
+    race_everywhere,
+    run_suite,
+)
+from racer_sim.courses import courses_of
+from racer_sim.race_format import Obstacles, RaceFormat
 from racer_sim.randomization import NAMES
+from racer_sim.track_library import find_track
 from racer_vehicle.errors import ConfigError
 
 OVAL = RaceSetup(track='oval')
@@ -83,3 +92,11 @@ def test_what_was_trained_on_is_not_unknown():
 def test_plans_are_checked(wrong):
     with pytest.raises(ConfigError, match=r'SuitePlan\..* allowed: '):
         SuitePlan(**wrong)
+
+
+def test_what_has_no_room_everywhere_is_left_out_and_cars_drive_alone():
+    short, long = (courses_of([find_track(name)])[0] for name in ('pebble', 'needle'))
+    boxes = RaceFormat(obstacles=Obstacles(count=6, min_gap_m=3.0))
+    assert race_everywhere(boxes, [long]) == boxes
+    assert race_everywhere(boxes, [long, short]) == RaceFormat()
+    assert race_everywhere(RaceFormat(cars=4), [long]) == RaceFormat()
