@@ -191,3 +191,31 @@ def find_guilty(guilty: NDArray[np.bool_], footprints: Records, velocities: Floa
                                             velocities[i, 1], velocity[0],
                                             velocity[1]) >= BLAME:
                 guilty[i] = True
+
+
+@njit(cache=True)
+def find_velocities(velocities: Floats, of_bodies: Floats, states: Records, bodies: Records,
+                    speeds: Floats) -> None:
+    """Write how fast cars and bodies go, in the map.
+
+    Args:
+        velocities: float64 (N, 2), written, the cars', m/s.
+        of_bodies: float64 (worlds, K, 2), written: of a car's body its car's.
+        states: vehicle `STATE`, (N,).
+        bodies: `BODY`, (worlds, K).
+        speeds: float64 (worlds, K), m/s along the yaw, of bodies that are no cars.
+    """
+    for i in range(states.shape[0]):
+        state = states[i]
+        sine, cosine = math.sin(state.yaw_rad), math.cos(state.yaw_rad)
+        velocities[i, 0] = cosine * state.vx_mps - sine * state.vy_mps
+        velocities[i, 1] = sine * state.vx_mps + cosine * state.vy_mps
+    for w in range(bodies.shape[0]):
+        for k in range(bodies.shape[1]):
+            body = bodies[w, k]
+            if body.owner >= 0:
+                of_bodies[w, k, 0] = velocities[body.owner, 0]
+                of_bodies[w, k, 1] = velocities[body.owner, 1]
+            else:
+                of_bodies[w, k, 0] = speeds[w, k] * math.cos(body.yaw_rad)
+                of_bodies[w, k, 1] = speeds[w, k] * math.sin(body.yaw_rad)

@@ -139,7 +139,7 @@ def _render_ground(image: Images, car: np.record, camera: np.record, side_m: flo
             image[v, u] = row[u] >> doublings
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def render(images: Images, cars: NDArray[np.int64], states: Records, cameras: Records,
            sides_m: NDArray[np.float64], ground_of: NDArray[np.int64], levels: Records,
            texels: Images, skies: Images, fields: Images, world_of: NDArray[np.int64],

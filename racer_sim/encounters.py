@@ -59,13 +59,13 @@ def encounters(traffic: Traffic, states: Records, places: Records, course_of: In
     met = np.zeros((len(states), traffic.bodies.shape[1]), dtype=ENCOUNTER)
     if met.size:
         _meet(met, places['s_m'], course_of, traffic.world_of, traffic.bodies,
-              traffic.speeds(states), geometry.points, geometry.s_m, geometry.first)
+              traffic.velocities(states), geometry.points, geometry.s_m, geometry.first)
     return met
 
 
 @njit(cache=True)
 def _meet(met: Records, car_s_m: Floats, course_of: Indices, world_of: Indices, bodies: Records,
-          speeds: Floats, points: Floats, s_m: Floats, first: Indices) -> None:
+          velocities: Floats, points: Floats, s_m: Floats, first: Indices) -> None:
     for i in range(met.shape[0]):
         course, world = course_of[i], world_of[i]
         begin, end = first[course], first[course + 1]
@@ -80,7 +80,9 @@ def _meet(met: Records, car_s_m: Floats, course_of: Indices, world_of: Indices, 
             one = met[i, k]
             one.is_there, one.s_m, one.lateral_m = True, s, lateral
             one.gap_m = gap - length * round(gap / length)
-            one.x_m, one.y_m, one.speed_mps = body.x_m, body.y_m, speeds[world, k]
+            one.x_m, one.y_m = body.x_m, body.y_m
+            velocity = velocities[world, k]
+            one.speed_mps = math.hypot(velocity[0], velocity[1])
             one.yaw_rad = math.atan2(math.sin(body.yaw_rad), math.cos(body.yaw_rad))
             one.moves = body.owner != OBSTACLE_OWNER
 
@@ -109,14 +111,22 @@ class Overtakes:
 
     def see(self, met: Records) -> None:
         """Take note of a moment: `ENCOUNTER`, (N, K)."""
-        moves = met['is_there'] & met['moves']
-        gaps_m = np.where(moves, met['gap_m'], np.nan)
-        # Half a lap away, the sign changes too, and nobody passes anybody.
-        near = np.abs(gaps_m) + np.abs(self.gaps_m) < REACH_M
-        passed = near & (self.gaps_m > 0.0) & (gaps_m <= 0.0)
-        fell_back = near & (self.gaps_m <= 0.0) & (gaps_m > 0.0)
-        self.count += passed.sum(axis=1) - fell_back.sum(axis=1)
-        self.gaps_m[:] = gaps_m
+        _count_passes(self.count, self.gaps_m, met)
+
+
+@njit(cache=True)
+def _count_passes(count: Indices, gaps_m: Floats, met: Records) -> None:
+    for i in range(met.shape[0]):
+        for k in range(met.shape[1]):
+            one, before = met[i, k], gaps_m[i, k]
+            now = one.gap_m if one.is_there and one.moves else math.nan
+            # Half a lap away, the sign changes too, and nobody passes anybody.
+            if abs(now) + abs(before) < REACH_M:
+                if before > 0.0 >= now:
+                    count[i] += 1
+                elif now > 0.0 >= before:
+                    count[i] -= 1
+            gaps_m[i, k] = now
 
 
 def told(met: Records, places: Records, states: Records) -> NDArray[np.float32]:

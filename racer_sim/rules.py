@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from racer_vehicle.errors import ConfigError
@@ -134,6 +135,14 @@ def lap_progress_percent(race: NDArray[np.void], length_m: Floats, laps: int) ->
     return percent
 
 
+# As plain numbers: an array compares itself with those ten times as fast as with members.
+_IN_PROGRESS, _LAP_COMPLETE, _CRASHED = map(int, (
+    Status.IN_PROGRESS, Status.LAP_COMPLETE, Status.CRASHED))
+_OFF_TRACK, _IMMOBILIZED, _REVERSED = map(int, (
+    Status.OFF_TRACK, Status.IMMOBILIZED, Status.REVERSED))
+_TIME_UP, _PAUSE, _PARK = map(int, (Status.TIME_UP, Status.PAUSE, Status.PARK))
+
+
 class RaceControl:
     """Watches N cars; `race` holds their `RACE` records and is written only here."""
 
@@ -155,7 +164,7 @@ class RaceControl:
             s_m: float64 (K,), where on the course they stand.
         """
         self.race[cars] = np.zeros(len(cars), dtype=RACE)
-        self.race['status'][cars] = Status.IN_PROGRESS
+        self.race['status'][cars] = _IN_PROGRESS
         self.race['last_s_m'][cars] = s_m
         self.race['clean'][cars] = True
 
@@ -173,12 +182,12 @@ class RaceControl:
 
     def retire(self, cars: NDArray[np.int64]) -> None:
         """End the runs of cars (K,) that cannot go on; they are out of everybody's way."""
-        self.race['status'][cars] = Status.PARK
+        self.race['status'][cars] = _PARK
 
     @property
     def frozen(self) -> Bools:
         """Cars that must not move: not in a race, or serving a penalty."""
-        return self.race['status'] != Status.IN_PROGRESS
+        return self.race['status'] != _IN_PROGRESS
 
     def progress_percent(self, length_m: Floats) -> Floats:
         """Share of the current lap since its start, (N,), 0 to 100; a completed run reads 100."""
@@ -199,83 +208,122 @@ class RaceControl:
             Which runs ended, which cars have served their penalty and must be put back on the
             course, and the completed laps.
         """
-        race = self.race
-        running = race['status'] == Status.IN_PROGRESS
-        paused = race['status'] == Status.PAUSE
-        alive = self._goes_on
-        race['steps'][alive] += 1
-        race['time_s'] = race['steps'] * CONTROL_PERIOD_S
-        along = self._follow(running, s_m, length_m, moved_m)
-        laps = self._count_laps(running, along, length_m)
-        self._judge(running, off_track, crashed)
-        race['penalty_left_s'][paused] -= CONTROL_PERIOD_S
-        late = self._goes_on & (race['time_s'] >= self.rules.time_limit_s - EPSILON_S)
-        race['status'][late] = Status.TIME_UP
-        released = paused & ~late & (race['penalty_left_s'] <= EPSILON_S)
-        race['status'][released] = Status.IN_PROGRESS
-        return Verdict(alive & ~self._goes_on, released, laps)
+        rules, count = self.rules, len(self.race)
+        ended, released = np.zeros((2, count), dtype=np.bool_)
+        lap_s = np.zeros(count)
+        lap_clean = np.zeros(count, dtype=np.bool_)
+        _judge_period(self.race, s_m, length_m, moved_m, off_track, crashed, (
+            rules.laps, rules.resets, rules.patience_steps, rules.still_m, rules.time_limit_s,
+            rules.off_track_penalty_s, rules.collision_penalty_s),
+            ended, released, lap_s, lap_clean)
+        laps = tuple(Lap(car, int(self.race['laps'][car]), float(lap_s[car]), bool(lap_clean[car]))
+                     for car in np.flatnonzero(lap_s).tolist())
+        return Verdict(ended, released, laps)
 
     @property
-    def _goes_on(self) -> Bools:
+    def goes_on(self) -> Bools:
         """Cars that drive or serve a penalty."""
         status = self.race['status']
-        return (status == Status.IN_PROGRESS) | (status == Status.PAUSE)
+        return (status == _IN_PROGRESS) | (status == _PAUSE)
 
-    def _follow(self, running: Bools, s_m: Floats, length_m: Floats, moved_m: Floats) -> Floats:
-        """Record how the running cars moved; returns the distance along the course, (N,)."""
-        race = self.race
-        along = s_m - race['last_s_m']
-        along -= length_m * np.rint(along / length_m)  # the short way across the start line
-        along[~running] = 0.0
-        race['travelled_m'] += along
-        race['last_s_m'][running] = s_m[running]
-        race['moved_m'] = np.where(running, moved_m, 0.0)
-        still = moved_m <= self.rules.still_m
-        race['backward'] = np.where(running & ~still, along < 0.0, race['backward'])
-        race['still_steps'] = np.where(running & still, race['still_steps'] + 1, 0)
-        race['backward_steps'] = np.where(along < 0.0, race['backward_steps'] + 1, 0)
-        return along
 
-    def _count_laps(self, running: Bools, along: Floats, length_m: Floats) -> tuple[Lap, ...]:
-        """Close laps whose line was crossed, timed by interpolation inside the period."""
-        race, laps = self.race, []
-        crossed = running & (race['travelled_m'] >= (race['laps'] + 1) * length_m)
-        for car in np.flatnonzero(crossed):
-            record = race[car]
-            over = record['travelled_m'] - (record['laps'] + 1) * length_m[car]
-            at_s = record['time_s'] - CONTROL_PERIOD_S * over / max(along[car], 1e-9)
-            record['laps'] += 1
-            time_s = float(at_s - record['lap_start_s'])
-            laps.append(Lap(int(car), int(record['laps']), time_s, bool(record['clean'])))
-            record['lap_start_s'], record['clean'] = at_s, True
-            if record['laps'] >= self.rules.laps:
-                record['status'] = Status.LAP_COMPLETE
-        return tuple(laps)
+@njit(cache=True)
+def _follow(race: Any, s_m: float, length_m: float, moved_m: float, still_m: float) -> float:
+    """Record how a car moved; returns the distance along the course, 0 if it does not race."""
+    running = race.status == _IN_PROGRESS
+    along = s_m - race.last_s_m
+    along -= length_m * np.rint(along / length_m)  # the short way across the start line
+    if not running:
+        along = 0.0
+    race.travelled_m += along
+    still = moved_m <= still_m
+    if running:
+        race.last_s_m = s_m
+        if not still:
+            race.backward = along < 0.0
+    race.moved_m = moved_m if running else 0.0
+    race.still_steps = race.still_steps + 1 if running and still else 0
+    race.backward_steps = race.backward_steps + 1 if along < 0.0 else 0
+    return along
 
-    def _judge(self, running: Bools, off_track: Bools, crashed: Bools) -> None:
-        """Set the status of cars with an incident; with resets left, a penalty begins instead."""
-        race, patience = self.race, self.rules.patience_steps
-        open_run = running & (race['status'] == Status.IN_PROGRESS)
-        for status, happened in (
-            (Status.REVERSED, race['backward_steps'] >= patience),
-            (Status.IMMOBILIZED, race['still_steps'] >= patience),
-            (Status.OFF_TRACK, off_track),
-            (Status.CRASHED, crashed),
-        ):
-            race['status'][open_run & happened] = status
-        incident = open_run & (race['status'] != Status.IN_PROGRESS)
-        race['incidents'][incident] += 1
-        race['clean'][incident] = False
-        race['cause'][incident] = race['status'][incident]
-        forgiven = incident & (race['incidents'] <= self.rules.resets)
-        hit = race['status'] == Status.CRASHED
-        again = hit & (np.abs(race['travelled_m'] - race['crashed_at_m']) < ONE_PLACE_M)
-        race['crashes_here'] = np.where(
-            incident & hit, np.where(again, race['crashes_here'], 0) + 1, race['crashes_here'])
-        race['crashed_at_m'] = np.where(incident & hit, race['travelled_m'],
-                                        race['crashed_at_m'])
-        race['penalty_left_s'][forgiven] = np.where(
-            hit, self.rules.collision_penalty_s, self.rules.off_track_penalty_s)[forgiven]
-        race['status'][forgiven] = Status.PAUSE
-        race['still_steps'][forgiven] = 0
-        race['backward_steps'][forgiven] = 0
+
+@njit(cache=True)
+def _incident(race: Any, off_track: bool, crashed: bool, patience: int) -> int:
+    """What happened to a racing car, the worst of it; `_IN_PROGRESS` if nothing did."""
+    if crashed:
+        return _CRASHED
+    if off_track:
+        return _OFF_TRACK
+    if race.still_steps >= patience:
+        return _IMMOBILIZED
+    return _REVERSED if race.backward_steps >= patience else _IN_PROGRESS
+
+
+@njit(cache=True)
+def _note(race: Any, status: int, resets: int, off_track_s: float,
+          collision_s: float) -> None:
+    """Record an incident; with resets left, a penalty begins, and otherwise the run is over."""
+    race.incidents += 1
+    race.clean, race.cause, race.status = False, status, status
+    if status == _CRASHED:
+        again = abs(race.travelled_m - race.crashed_at_m) < ONE_PLACE_M
+        race.crashes_here = race.crashes_here + 1 if again else 1
+        race.crashed_at_m = race.travelled_m
+    if race.incidents <= resets:
+        race.penalty_left_s = collision_s if status == _CRASHED else off_track_s
+        race.status = _PAUSE
+        race.still_steps = race.backward_steps = 0
+
+
+@njit(cache=True)
+def _judge_period(races: NDArray[np.void], s_m: Floats, length_m: Floats, moved_m: Floats,
+                  off_track: Bools, crashed: Bools,
+                  rules: tuple[int, int, int, float, float, float, float], ended: Bools,
+                  released: Bools, lap_s: Floats, lap_clean: Bools) -> None:
+    """As of `RaceControl.update`.
+
+    Args:
+        races: `RACE`, (N,), written.
+        s_m: As the arguments after it, of `update`.
+        length_m: The same.
+        moved_m: The same.
+        off_track: The same.
+        crashed: The same.
+        rules: Laps, resets, patience, stillness, time limit and both penalties.
+        ended: bool (N,), written.
+        released: bool (N,), written.
+        lap_s: float64 (N,), time of a lap that was completed; left alone without one.
+        lap_clean: bool (N,), whether it was free of incidents.
+    """
+    laps, resets, patience, still_m, limit_s, off_track_s, collision_s = rules
+    for i in range(races.shape[0]):
+        race = races[i]
+        paused = race.status == _PAUSE
+        alive = paused or race.status == _IN_PROGRESS
+        race.steps += alive
+        race.time_s = race.steps * CONTROL_PERIOD_S
+        along = _follow(race, s_m[i], length_m[i], moved_m[i], still_m)
+        if not alive:
+            continue
+        over_m = race.travelled_m - (race.laps + 1) * length_m[i]
+        if not paused and over_m >= 0.0:
+            # Timed by interpolation inside the period.
+            at_s = race.time_s - CONTROL_PERIOD_S * over_m / max(along, 1e-9)
+            race.laps += 1
+            lap_s[i], lap_clean[i] = at_s - race.lap_start_s, race.clean
+            race.lap_start_s, race.clean = at_s, True
+            if race.laps >= laps:
+                race.status = _LAP_COMPLETE
+        if race.status == _IN_PROGRESS:
+            status = _incident(race, off_track[i], crashed[i], patience)
+            if status != _IN_PROGRESS:
+                _note(race, status, resets, off_track_s, collision_s)
+        if paused:
+            race.penalty_left_s -= CONTROL_PERIOD_S
+        goes_on = race.status == _IN_PROGRESS or race.status == _PAUSE
+        if goes_on and race.time_s >= limit_s - EPSILON_S:
+            race.status = _TIME_UP
+        elif paused and race.penalty_left_s <= EPSILON_S:
+            race.status = _IN_PROGRESS
+            released[i] = True
+        ended[i] = not (race.status == _IN_PROGRESS or race.status == _PAUSE)

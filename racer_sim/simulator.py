@@ -179,6 +179,7 @@ class Simulator:
         self._traffic = Traffic(np.array(cars, dtype=BODY), np.array(boxes, dtype=BODY),
                                 config.cars_per_world,
                                 self._senses.shaded(self._company.body(car)), self._company.count)
+        self._met: NDArray[np.void] | None = None
         self.overtakes = Overtakes(count, self._traffic.bodies.shape[1])
 
     @property
@@ -205,7 +206,10 @@ class Simulator:
 
     def met(self) -> NDArray[np.void]:
         """What every car can meet in its world now: `ENCOUNTER`, (N, K); see `encounters`."""
-        return encounters(self._traffic, self.state, self.places, self.course_of, self.geometry)
+        if self._met is None:  # several ask, each period
+            self._met = encounters(self._traffic, self.state, self.places, self.course_of,
+                                   self.geometry)
+        return self._met
 
     @property
     def privileged_size(self) -> int:
@@ -219,6 +223,7 @@ class Simulator:
 
     def _move_bodies(self) -> None:
         """Carry all bodies to where they are; only cars in the race are in the way."""
+        self._met = None
         self._traffic.move(self.state, ~self.control.frozen)
         self._company.write(self._traffic.guests, self._traffic.guest_speeds)
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from racer_sim.bodies import WALL_OWNER, find_crashes, find_guilty
+from racer_sim.bodies import find_crashes, find_guilty, find_velocities
 from racer_sim.camera import BODY
 
 Records = NDArray[np.void]
@@ -51,7 +51,10 @@ class Traffic:
         self.guests = self.bodies[:, fixed:fixed + guests]
         self.guests[:] = guest
         self.guests['x_m'] = ASIDE_M
-        self.guest_speeds = np.zeros((worlds, guests))
+        self._speeds = np.zeros(self.bodies.shape)
+        self.guest_speeds = self._speeds[:, fixed:fixed + guests]
+        self._own_velocities = np.zeros((len(footprints), 2))
+        self._velocities = np.zeros((*self.bodies.shape, 2))
         self._footprints = footprints.copy()
         self._cars = self.bodies[:, fixed + guests:]
         self._cars[:] = footprints.reshape(worlds, -1)[:, :cars]
@@ -104,44 +107,15 @@ class Traffic:
         """
         guilty = np.zeros(len(self._footprints), dtype=np.bool_)
         if self.bodies.size:
-            mine = self.velocities(states)
-            find_guilty(guilty, self._grown(margin_m, margin_m), mine, self.world_of, self.bodies,
-                        self._body_velocities(mine), self.counts)
+            find_guilty(guilty, self._grown(margin_m, margin_m), self._own_velocities,
+                        self.world_of, self.bodies, self.velocities(states), self.counts)
         return guilty
 
-    @staticmethod
-    def velocities(states: Records) -> Floats:
-        """Of the cars, in the map: float64 (N, 2), m/s.
+    def velocities(self, states: Records) -> Floats:
+        """Of all bodies, in the map: float64 (worlds, K, 2), m/s; the next call overwrites it.
 
         Args:
-            states: vehicle `STATE`, (N,).
+            states: vehicle `STATE`, (N,), by which the cars were moved.
         """
-        sine, cosine = np.sin(states['yaw_rad']), np.cos(states['yaw_rad'])
-        return np.column_stack((cosine * states['vx_mps'] - sine * states['vy_mps'],
-                                sine * states['vx_mps'] + cosine * states['vy_mps']))
-
-    def _body_velocities(self, cars: Floats) -> Floats:
-        """Of all bodies, (worlds, K, 2); of the cars they are (N, 2)."""
-        velocities = np.zeros((*self.bodies.shape, 2))
-        end = self.bodies.shape[1] - self._cars.shape[1]
-        begin, yaw_rad = end - self.guests.shape[1], self.guests['yaw_rad']
-        velocities[:, begin:end, 0] = self.guest_speeds * np.cos(yaw_rad)
-        velocities[:, begin:end, 1] = self.guest_speeds * np.sin(yaw_rad)
-        if self._cars.size:
-            velocities[:, end:] = cars.reshape(*self._cars.shape, 2)
-        return velocities
-
-    def speeds(self, states: Records) -> Floats:
-        """Of all bodies, float64 (worlds, K), m/s, never negative.
-
-        Args:
-            states: vehicle `STATE`, (N,).
-        """
-        velocities = self._body_velocities(self.velocities(states))
-        return np.asarray(np.hypot(velocities[..., 0], velocities[..., 1]))
-
-    def objects_of(self, car: int) -> Bools:
-        """Which bodies of its world a car can meet, (K,): no wall, none aside, not itself."""
-        bodies = self.bodies[self.world_of[car]]
-        apart = (bodies['owner'] == car) | (bodies['owner'] == WALL_OWNER)
-        return np.asarray(~apart & (bodies['x_m'] != ASIDE_M))
+        find_velocities(self._own_velocities, self._velocities, states, self.bodies, self._speeds)
+        return self._velocities

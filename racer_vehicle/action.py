@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -156,8 +157,8 @@ class ContinuousActions:
                 f'row {row} of the policy output is {output[row].tolist()}; allowed: finite '
                 'numbers. The policy has diverged: use an earlier checkpoint.'
             )
-        share = (np.clip(output, -1.0, 1.0) + 1.0) / 2.0
-        low, high = self._box()
+        share = (np.minimum(np.maximum(output, -1.0), 1.0) + 1.0) / 2.0  # np.clip takes longer
+        low, high = _ends(self)
         # This form, unlike low + share * (high - low), returns both ends exactly.
         return (1.0 - share) * low + share * high
 
@@ -170,12 +171,18 @@ class ContinuousActions:
         Returns:
             float64, (N, 2), inside [-1, 1].
         """
-        low, high = self._box()
+        low, high = _ends(self)
         return np.clip(2.0 * (np.asarray(commands) - low) / (high - low) - 1.0, -1.0, 1.0)
 
-    def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return (np.array((self.steering_low_rad, self.speed_low_mps), dtype=np.float64),
-                np.array((self.steering_high_rad, self.speed_high_mps), dtype=np.float64))
+
+@lru_cache(maxsize=64)
+def _ends(box: ContinuousActions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Commands at outputs -1 and +1, (2,) each; asked for at every decision of every car."""
+    low = np.array((box.steering_low_rad, box.speed_low_mps), dtype=np.float64)
+    high = np.array((box.steering_high_rad, box.speed_high_mps), dtype=np.float64)
+    for end in (low, high):
+        end.setflags(write=False)
+    return low, high
 
 
 ActionSpec = DiscreteActions | ContinuousActions
