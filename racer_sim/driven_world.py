@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from racer_sim.driven_guests import DrivenGuests, bodies_met
 from racer_sim.race_format import RaceFormat
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import Pose, grid_pose, one_course
 from racer_sim.vehicle import SUBSTEP_S
 from racer_vehicle.spec import CONTROL_PERIOD_MS, CONTROL_PERIOD_S, CarSpec, require_range

@@ -10,37 +10,31 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from racer_sim import vehicle
-from racer_sim.bodies import Box, body_of, car_body
+from racer_sim.bodies import body_of, car_body
 from racer_sim.camera import BODY
 from racer_sim.company import Company
 from racer_sim.conditions import Conditions
 from racer_sim.courses import Course, CourseGeometry
-from racer_sim.encounters import TOLD_SIZE, Overtakes, encounters, told
-from racer_sim.ground import GroundStyle
-from racer_sim.placement import PLACE, bends_ahead, locate, width_at
-from racer_sim.race_format import RaceFormat
-from racer_sim.randomization import NONE, Randomization
-from racer_sim.rules import RaceControl, RaceRules, Status, Verdict
+from racer_sim.encounters import TOLD_SIZE, Overtakes, encounters
+from racer_sim.placement import PLACE, locate, width_at
+from racer_sim.privileged import PRIVILEGED_SIZE, truth_of
+from racer_sim.rules import RaceControl, Status, Verdict
 from racer_sim.senses import Senses
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.traffic import Traffic
 from racer_vehicle.errors import ConfigError
-from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec, require_range
+from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-LOOK_AHEAD_M: Final = np.array([0.2, 0.4, 0.7, 1.0, 1.4, 1.9, 2.5, 3.3, 4.3])
-"""Distances at which the privileged observation tells how far the course has turned."""
-
-PRIVILEGED_SIZE: Final = 15 + len(LOOK_AHEAD_M)
 PLACING_GAP_M: Final = 1.0
 """How far behind a crash a car is put back."""
 
@@ -52,77 +46,6 @@ WAYS_OUT: Final = tuple((back_m, lane) for back_m in (0.0, 0.5, 1.0, 1.5) for la
 
 CAR_COLOUR: Final = (170, 40, 40)
 """Of every car, as the others see it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartPolicy:
-    """Where an episode begins.
-
-    Attributes:
-        advance: Share of the lap by which consecutive episodes' starts move on. 0.05, DeepRacer.
-        lateral: Largest random offset, as a share of the half width.
-        heading_rad: Largest random angle to the course.
-    """
-
-    advance: float = 0.05
-    lateral: float = 0.4
-    heading_rad: float = 0.2
-
-    def __post_init__(self) -> None:
-        require_range(self, advance=(0.0, 1.0), lateral=(0.0, 1.0), heading_rad=(0.0, math.pi))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulatorConfig:
-    """How a batch is made up.
-
-    Attributes:
-        cars: Number of cars simulated side by side.
-        cars_per_world: Cars that share a world: they see and can hit each other. Divides `cars`.
-        rgb: Colour cameras instead of grey ones.
-        stereo: Two cameras, side by side.
-        image_age_s: Range of an episode's image age: how old a frame is when its command takes
-            effect, drawn once an episode, at most one control period.
-        rules: What ends a run.
-        start: Where runs begin.
-        style: Colours of the ground.
-        sky: sRGB above the horizon.
-        boxes: Obstacles and walls, the same in every world, where they always stand.
-        race: Who and what shares the track with a car; its `cars` are those of a world.
-        randomization: What episodes differ in; car k draws from the k-th of them, in rotation.
-        border_margin_m: How much nearer than drawn the borders are to whoever judges and tells the
-            truth, at most half of a half width; what cars see stays.
-        body_margin_m: How much further than it reaches, on all sides, a car hits things.
-    """
-
-    cars: int = 16
-    cars_per_world: int = 1
-    rgb: bool = False
-    stereo: bool = False
-    image_age_s: tuple[float, float] = (0.0, CONTROL_PERIOD_S)
-    rules: RaceRules = field(default_factory=RaceRules)
-    start: StartPolicy = field(default_factory=StartPolicy)
-    style: GroundStyle = field(default_factory=GroundStyle)
-    sky: tuple[int, int, int] = (190, 200, 210)
-    boxes: tuple[Box, ...] = ()
-    race: RaceFormat = field(default_factory=RaceFormat)
-    randomization: tuple[Randomization, ...] = (NONE,)
-    border_margin_m: float = 0.0
-    body_margin_m: float = 0.0
-
-    def __post_init__(self) -> None:
-        require_range(self, cars=(1, 100_000), cars_per_world=(1, 64), border_margin_m=(0.0, 1.0),
-                      body_margin_m=(0.0, 1.0))
-        if self.race.has_company and self.race.cars != self.cars_per_world:
-            raise ConfigError(f'cars_per_world is {self.cars_per_world} and the race is '
-                              f'{self.race.type} with {self.race.cars}; allowed: the same.')
-        if self.cars % self.cars_per_world:
-            raise ConfigError(f'cars is {self.cars}; allowed: a multiple of cars_per_world '
-                              f'({self.cars_per_world}).')
-        low, high = self.image_age_s
-        if not 0.0 <= low <= high <= CONTROL_PERIOD_S + 1e-9:
-            raise ConfigError(f'image_age_s is {self.image_age_s}; allowed: 0 <= low <= high <= '
-                              f'{CONTROL_PERIOD_S} (one control period).')
 
 
 class Simulator:
@@ -444,31 +367,8 @@ class Simulator:
         return self._senses.scans(self.state, self._traffic)
 
     def privileged(self) -> NDArray[np.float32]:
-        """What only a critic or a teacher may know: float32 (N, privileged_size), about one each.
-
-        Offset over half width, half widths, sine and cosine of the heading error, velocities,
-        wheel angle, last command, image age, the bends of `LOOK_AHEAD_M`, and of the episode's
-        conditions: friction, motor, wheel radius and steering trim; in company, what `told` says.
-        """
-        state, places, some = self.state, self.places, self.conditions.rows
-        half = np.where(places['lateral_m'] > 0.0, places['left_m'], places['right_m'])
-        error = places['heading_error_rad']
-        columns = (
-            places['lateral_m'] / half, places['left_m'] + places['right_m'],
-            np.sin(error), np.cos(error),
-            state['vx_mps'] / 2.0, state['vy_mps'], state['yaw_rate_radps'] / 4.0,
-            state['steering_rad'] * 2.0, self.commands[:, 0] * 2.0, self.commands[:, 1] / 2.0,
-            self.age_substeps / vehicle.SUBSTEPS,
-        )
-        drawn = (
-            2.0 * (some['friction'] - 1.0), some['motor'] / some['mass'] - 1.0,
-            5.0 * (some['wheel_radius'] - 1.0), 10.0 * some['steering_trim_rad'],
-        )
-        bends = bends_ahead(places, self.course_of, LOOK_AHEAD_M, self.geometry)
-        truth = np.column_stack((*columns, bends, *drawn)).astype(np.float32)
-        if not self.has_company:
-            return truth
-        return np.concatenate((truth, told(self.met(), places, state)), axis=1)
+        """What only critics and teachers may know, float32 (N, privileged_size); see there."""
+        return truth_of(self)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes in time, by value, as arrays and plain data: see `restore`."""

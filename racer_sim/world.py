@@ -29,7 +29,7 @@ from racer_sim.gazebo.sdf import (
 )
 from racer_sim.gazebo.topics import WORLD, guest_name
 from racer_sim.ground import Ground, GroundStyle, paint_ground
-from racer_sim.simulator import SimulatorConfig
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import grid_pose
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec, require_range

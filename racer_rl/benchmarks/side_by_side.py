@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from racer_sim.bodies import Box, wall_boxes
 from racer_sim.driven_world import DrivenWorldConfig, Motion
 from racer_sim.gazebo.gazebo_world import GazeboConfig, GazeboWorld
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import Pose, one_course
 from racer_sim.track import Track
 from racer_vehicle.spec import CarSpec

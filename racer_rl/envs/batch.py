@@ -15,8 +15,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from racer_rl.reward.paymaster import Paymaster
+from racer_sim.privileged import PRIVILEGED_SIZE
 from racer_sim.rules import Lap, Status
-from racer_sim.simulator import PRIVILEGED_SIZE, Simulator
+from racer_sim.simulator import Simulator
 from racer_vehicle.action import ActionSpec, DiscreteActions
 from racer_vehicle.observation import FrameStack, ObservationSpec
 

@@ -16,7 +16,8 @@ from racer_sim.courses import Course, courses_of
 from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import NONE, Randomization
 from racer_sim.rules import RaceRules
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track_library import find_track
 from racer_vehicle.action import ActionSpec, ContinuousActions
 from racer_vehicle.lidar_encoding import LidarConfig

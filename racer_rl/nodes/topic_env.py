@@ -17,7 +17,8 @@ from rclpy.executors import Executor
 
 from racer_rl.nodes.car_link import CarLink
 from racer_sim.courses import Course
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import Pose
 from racer_vehicle.nodes.calls import spin_until
 from racer_vehicle.signals import DriveCommand

@@ -24,7 +24,7 @@ from racer_rl.training.checkpoint import Model
 from racer_rl.training.plan import StopReason
 from racer_rl.training.standing import Standing
 from racer_rl.training.train import train
-from racer_sim.simulator import SimulatorConfig
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import one_course
 from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import ConfigError, RacerError

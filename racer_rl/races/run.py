@@ -26,7 +26,8 @@ from racer_rl.races.plan import RacePlan
 from racer_rl.races.result import EntryResult, RaceResult
 from racer_sim.courses import Course
 from racer_sim.rules import Lap, Status
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import grid_pose, one_course
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec

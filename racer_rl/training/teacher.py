@@ -31,7 +31,7 @@ from racer_rl.training.networks import FAST, find_network
 from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.policies import AsymmetricPolicy, SeparateLatents, truth_layers
 from racer_sim.encounters import UNSEEN
-from racer_sim.simulator import PRIVILEGED_SIZE
+from racer_sim.privileged import PRIVILEGED_SIZE
 
 ACTOR_WIDTHS: Final = (64, 64)
 """Of the teacher's tanh layers; its critic is the model's, which takes it over."""

@@ -11,7 +11,8 @@ from racer_sim.gazebo.gazebo_world import GazeboConfig, GazeboWorld
 from racer_sim.race_format import STANDARD_FORMATS, RaceType
 from racer_sim.race_watch import RaceWatch
 from racer_sim.rules import RaceRules
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_vehicle.spec import CarSpec
 
 pytestmark = pytest.mark.slow

@@ -30,7 +30,8 @@ from racer_rl.training.routes import STUDENT, TEACHER, TEACHER_SHARE, TaughtRout
 from racer_rl.training.standing import Meter
 from racer_rl.training.teacher import Teacher, teacher_settings
 from racer_rl.training.train import train
-from racer_sim.simulator import PRIVILEGED_SIZE, Simulator
+from racer_sim.privileged import PRIVILEGED_SIZE
+from racer_sim.simulator import Simulator
 from racer_sim.track_library import find_track
 from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, RewardError, UnknownNameError

@@ -22,7 +22,8 @@ from racer_rl.training.plan import Limits, TrainingPlan
 from racer_rl.training.train import train
 from racer_sim.bodies import Box
 from racer_sim.courses import courses_of
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track_library import find_track
 from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ModelMismatchError

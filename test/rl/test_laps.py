@@ -13,9 +13,9 @@ from racer_rl.evaluation.laps import (
     evaluate,
     with_course,
 )
+from racer_sim.privileged import PRIVILEGED_SIZE
 from racer_sim.race_format import Bots, RaceFormat
 from racer_sim.rules import Status
-from racer_sim.simulator import PRIVILEGED_SIZE
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec, MotorSpec
 

@@ -10,7 +10,8 @@ from racer_rl.reward.paymaster import Paymaster
 from racer_sim.bodies import Box, wall_boxes
 from racer_sim.courses import courses_of
 from racer_sim.rules import RaceRules
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track_library import find_track
 from racer_vehicle.action import ContinuousActions
 from racer_vehicle.observation import ObservationSpec

@@ -18,7 +18,8 @@ from racer_rl.reward.paymaster import Paymaster
 from racer_rl.reward.sandbox import RewardSandbox, SandboxLimits, _OtherCore
 from racer_sim.bodies import Box
 from racer_sim.courses import courses_of
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track_library import find_track
 from racer_vehicle.errors import ConfigError, RewardError
 from racer_vehicle.spec import CarSpec

@@ -9,7 +9,8 @@ from racer_rl.reward.validation.drivers import DRIVERS, Driver, Grid
 from racer_rl.reward.validation.lines import CLEARANCE_M, racing_offsets_m
 from racer_sim.courses import courses_of
 from racer_sim.rules import Status
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track_library import SHIPPED, find_track
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec

@@ -15,7 +15,7 @@ from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.evaluation.laps import EvaluationPlan, evaluate
 from racer_rl.nodes.car_link import CarLink
 from racer_rl.nodes.topic_env import TopicSimulator
-from racer_sim.simulator import SimulatorConfig, StartPolicy
+from racer_sim.simulator_config import SimulatorConfig, StartPolicy
 from racer_sim.starting_grid import one_course
 from racer_vehicle.nodes.calls import SilenceError, call
 from racer_vehicle.spec import CarSpec

@@ -12,9 +12,11 @@ from racer_sim.bots import ROOM_M, STOP_M, BotFleet
 from racer_sim.courses import CourseGeometry, courses_of
 from racer_sim.encounters import TOLD, TOLD_SIZE
 from racer_sim.obstacle_places import CLEAR_M, draw_places, obstacle_boxes, require_room
+from racer_sim.privileged import PRIVILEGED_SIZE
 from racer_sim.race_format import Bots, Obstacles, RaceFormat, RaceType
 from racer_sim.rules import RaceRules, Status
-from racer_sim.simulator import PRIVILEGED_SIZE, Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track_library import find_track
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec

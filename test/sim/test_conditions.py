@@ -8,7 +8,8 @@ import pytest
 
 from racer_sim.courses import courses_of
 from racer_sim.randomization import DEFAULT, NAMES, NONE, STRONG, Randomization
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track_library import find_track
 from racer_sim.vehicle import SUBSTEP_S, SUBSTEPS
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec

@@ -9,7 +9,8 @@ from racer_sim.driven_world import (
     DrivenWorld,
     DrivenWorldConfig,
 )
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import Pose, grid_pose, one_course
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec

@@ -15,7 +15,8 @@ from racer_sim.lap_bound import compute_lap_bound, kept_lap_bound, lap_bound
 from racer_sim.lap_corridor import Corridor, bends_of
 from racer_sim.lap_limits import Envelope, PointCar, quasi_steady_lap
 from racer_sim.rules import RaceRules
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track import Track
 from racer_sim.track_library import find_track
 from racer_vehicle.errors import ConfigError, TrackError

@@ -8,7 +8,8 @@ from racer_sim.driven_guests import DrivenGuests
 from racer_sim.race_format import Obstacles, RaceFormat
 from racer_sim.race_watch import ASK_AGAIN, RaceState, RaceWatch
 from racer_sim.rules import RaceRules, Status
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import Pose, one_course
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec

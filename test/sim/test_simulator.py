@@ -7,14 +7,10 @@ import pytest
 from racer_sim import vehicle
 from racer_sim.bodies import Box, wall_boxes
 from racer_sim.courses import courses_of
+from racer_sim.privileged import PRIVILEGED_SIZE
 from racer_sim.rules import RaceRules, Status
-from racer_sim.simulator import (
-    PLACING_GAP_M,
-    PRIVILEGED_SIZE,
-    Simulator,
-    SimulatorConfig,
-    StartPolicy,
-)
+from racer_sim.simulator import PLACING_GAP_M, Simulator
+from racer_sim.simulator_config import SimulatorConfig, StartPolicy
 from racer_sim.track_library import find_track
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec

@@ -15,7 +15,7 @@ from racer_sim.gazebo.car_wheels import BEARING_KG, WHEEL_KG, WHEELS
 from racer_sim.gazebo.sdf import linear, shaded_box, text_of
 from racer_sim.gazebo.topics import WORLD, guest_name, gz_topic
 from racer_sim.ground import GroundStyle, paint_ground
-from racer_sim.simulator import SimulatorConfig
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import grid_pose, one_course
 from racer_sim.track_library import SHIPPED, find_track
 from racer_sim.world import TEXTURE_FILE, WORLD_FILE, WorldSpec, world_sdf, write_world

@@ -21,7 +21,8 @@ from racer_rl.reward.sandbox import RewardSandbox
 from racer_rl.reward.validation.drivers import CENTRE_LINE, DRIVERS, Driver, Grid
 from racer_sim.courses import Course
 from racer_sim.rules import Status
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_vehicle.errors import RewardError
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec, require_range
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from racer_rl.reward.params import CAR, Numbers, ParamsBuilder, Waypoints
 from racer_sim.bodies import Box
 from racer_sim.courses import courses_of
-from racer_sim.simulator import Simulator, SimulatorConfig
+from racer_sim.simulator import Simulator
+from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.track import Track
 from racer_vehicle.spec import CarSpec
 
