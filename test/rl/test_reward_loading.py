@@ -229,7 +229,7 @@ def test_avoid_objects_pays_less_the_nearer_an_object_in_the_same_lane():
 
 def test_rewards_resolve_by_name_and_by_path(write, tmp_path, monkeypatch):
     assert DEFAULT_REWARD in included_rewards()
-    assert len(included_rewards()) == 7
+    assert len(included_rewards()) == 8
     path = write('def reward_function(params):\n    return 7\n')
     assert find_reward(path).load()(params()) == 7.0
     monkeypatch.chdir(tmp_path)
