@@ -154,9 +154,10 @@ def train(
     """Teach a model to drive a track from its camera.
 
     Without --time, --steps, --until-laps or --until-robust it stops as the goal says: `finish` as
-    with `--until-laps --time 10m`, `generalise` after 170s, `race` after 288s. A run by time or
-    steps ends sooner when driving elsewhere no longer gets better, unless it is a `race` or
-    --no-early-stop is given. Ctrl-C saves and leaves with 130; --resume goes on.
+    with `--until-laps --time 10m`, in company after 800,000 steps, `generalise` after 170s, `race`
+    after 288s. A run by time or steps ends sooner when driving elsewhere no longer gets better,
+    unless it is a `race`, in company, or --no-early-stop is given. Ctrl-C saves and leaves with
+    130; --resume goes on.
     """
     from racer_rl.cli.train_plan import capped, new_plan, plan_limits, resumed_plan
     from racer_rl.store.models import model_folder, open_model
@@ -167,7 +168,10 @@ def train(
 
         train_detached(context, name, as_json=as_json)
         return
+    company = RaceWords.of(context.params).format()
     wanted = find_goal(goal)
+    if company is not None and company.has_company and from_model is None:
+        wanted = wanted.in_company(company.cars)
     limits = capped(plan_limits(wanted, time, steps, until_laps, until_robust, early_stop),
                     max_time, max_steps)
     if resume:
@@ -202,7 +206,7 @@ def train(
             hyperparameters=hyperparameters, learning_rate=learning_rate, max_speed=max_speed,
             randomization=randomization, seed=seed,
             lidar=lidar,
-            race=RaceWords.of(context.params).format() or RaceFormat())
+            race=company or RaceFormat())
     _run(context, folder, replace(plan, trace=trace, keep=keep), resume=resume, as_json=as_json)
 
 

@@ -44,8 +44,8 @@ MANY_COURSES: Final = 8
 def plan_limits(goal: Goal, time: str | None, steps: int | None, until_laps: bool,
                 until_robust: float | None, early_stop: bool) -> Limits:
     """When a run stops: as was said, or as its goal says."""
-    if time is None and steps is None and goal.time is not None:
-        time = goal.time
+    if time is None and steps is None and (goal.steps is None or not until_laps):
+        time, steps = goal.time, goal.steps
     if time is None and steps is None:
         return Limits(time_s=parse_duration(DEFAULT_TIME), until_robust=until_robust,
                       until_laps=until_robust is None or until_laps)

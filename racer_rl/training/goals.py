@@ -31,7 +31,9 @@ class Goal:
         max_speed_mps: Fastest action.
         network: In the catalogue, where none is chosen.
         method: Of training, where none is chosen.
-        time: How long, where no limit is given; None: until laps are clean, ten minutes at most.
+        time: How long, where no limit is given; None, and no `steps`: until laps are clean, ten
+            minutes at most.
+        steps: How many, likewise.
         stops_early: When driving elsewhere gets no better; not where the last steps, which are the
             smallest, are what is waited for.
         settings: Of PPO, over the network's recommended ones.
@@ -48,6 +50,7 @@ class Goal:
     network: str = FAST.name
     method: str = AUTO
     time: str | None = None
+    steps: int | None = None
     stops_early: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, Any] = field(default_factory=dict)
@@ -69,8 +72,9 @@ class Goal:
         """The same where there are boxes or other cars on the track.
 
         A box is a few pixels of FAST's image, and luck decides whether a careless policy meets
-        one: finer images, two of them, more cars, longer rounds, and a teacher that knows where
-        things are.
+        one: finer images, two of them, more cars, longer rounds, a teacher that knows where
+        things are, and, where no time is set, so many steps, the last of which are the smallest.
+        Clean laps of a model that was still taking large ones were luck too often.
 
         Args:
             cars: That share a track; as many cars as fill their worlds are trained.
@@ -79,10 +83,13 @@ class Goal:
         sizes = {**self.sizes, **_COMPANY, 'n_envs': count, 'n_steps': 64,
                  'batch_size': 16 * count,
                  'stack_size': max(2, self.sizes.get('stack_size', 1))}
-        return replace(self, network=FINE.name, method=Method.DISTILL, sizes=sizes)
+        return replace(self, network=FINE.name, method=Method.DISTILL, sizes=sizes,
+                       steps=COMPANY_STEPS if self.time is None else None, stops_early=False)
 
 
-_COMPANY: Final = MappingProxyType({'learning_rate': 1e-3, 'gamma': 0.98, 'gae_lambda': 0.95})
+COMPANY_STEPS: Final = 800_000
+_COMPANY: Final = MappingProxyType({
+    'learning_rate': 1e-3, 'learning_rate_decay': 1.0, 'gamma': 0.98, 'gae_lambda': 0.95})
 _MANY_CARS: Final = MappingProxyType({'n_envs': 64, 'n_steps': 32, 'batch_size': 512})
 """Many cars at once learn more evenly: from many tracks, and where every hundredth counts."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from racer_rl.cli.main import run
 from racer_rl.cli.train_plan import new_plan, plan_limits
-from racer_rl.training.goals import GOALS, find_goal
+from racer_rl.training.goals import COMPANY_STEPS, GOALS, find_goal
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_sim.race_format import STANDARD_FORMATS, RaceFormat, RaceType
 from racer_sim.randomization import DEFAULT, NONE
@@ -114,6 +114,20 @@ def test_a_race_in_company_is_taught_with_camera_and_lidar(kind):
                  network='FAST', method='ppo')
     assert (alone.setup.sensors, alone.setup.reward, alone.setup.network, alone.distillation) == (
         (Sensor.FRONT_FACING_CAMERA,), 'smooth', 'FAST', None)
+
+
+def test_in_company_the_last_steps_are_the_smallest_unless_a_limit_is_said():
+    goal = find_goal('finish').in_company(1)
+    assert plan_limits(goal, None, None, False, None, True).steps == COMPANY_STEPS
+    laps = plan_limits(goal, None, None, True, None, True)
+    assert (laps.steps, laps.until_laps, laps.time_s) == (None, True, 600.0)
+    timed = plan_limits(goal, '60s', None, False, None, True)
+    assert (timed.steps, timed.time_s, timed.early) == (None, 60.0, False)
+    race = plan_limits(find_goal('race').in_company(1), None, None, False, None, True)
+    assert (race.steps, race.time_s) == (None, 288.0)
+    made = plan('finish', tracks=['oval'], race=STANDARD_FORMATS[RaceType.OBJECT_AVOIDANCE])
+    assert made.hyperparameters.learning_rate_decay == 1.0
+    assert goal.in_company(1) == goal
 
 
 @pytest.mark.parametrize('cars', [2, 3, 5, 7, 8])
