@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from racer_sim.bodies import BOT_OWNER, Box, body_of, car_body
 from racer_sim.bots import BotFleet
 from racer_sim.courses import Course, CourseGeometry
-from racer_sim.obstacle_places import draw_places, named_places, obstacle_boxes, require_room
+from racer_sim.obstacle_places import draw_places, named_places, obstacle_boxes, require_room_on
 from racer_sim.race_format import RaceFormat
 from racer_vehicle.spec import CarSpec
 
@@ -41,9 +41,7 @@ class Company:
         Raises:
             ConfigError: There is no room for them on a course.
         """
-        for course in courses:
-            for guests in (race.obstacles, race.bots):
-                require_room(guests, course.track.length_m, course.track.name)
+        require_room_on(courses, race)
         self._race, self._courses, self._geometry = race, tuple(courses), geometry
         self.count = race.obstacles.count + race.bots.count
         self._boxes = np.zeros((cars, race.obstacles.count, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from racer_sim.bodies import Box
 from racer_sim.courses import Course
 from racer_sim.placement import width_at
-from racer_sim.race_format import LANE_SHARE, LEFT, RIGHT, Bots, Obstacles
+from racer_sim.race_format import LANE_SHARE, LEFT, RIGHT, Bots, Obstacles, RaceFormat
 from racer_vehicle.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,13 @@ def require_room(what: Obstacles | Bots, length_m: float, name: str) -> None:
         if gap_m < what.min_gap_m - 1e-9:
             raise ConfigError(f'two obstacles would stand {gap_m:.2f} m apart on {name!r}; '
                               f'allowed: {what.min_gap_m:g} m (min_gap_m) or more.')
+
+
+def require_room_on(courses: Sequence[Course], race: RaceFormat) -> None:
+    """`require_room` for the boxes and bots of a race, on each of its courses."""
+    for course in courses:
+        for guests in (race.obstacles, race.bots):
+            require_room(guests, course.track.length_m, course.track.name)
 
 
 def draw_places(count: int, min_gap_m: float, length_m: float, car_s_m: float,

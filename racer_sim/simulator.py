@@ -159,6 +159,7 @@ class Simulator:
         boxes = self._traffic.bodies[:, :len(self.config.boxes)]
         for name in ('x_m', 'y_m', 'yaw_rad'):
             boxes[name] = poses[name]
+        self._met = None
 
     def reset(self, cars: Indices | None = None) -> None:
         """Begin new episodes by the start policy, courses and starts in rotation.

@@ -30,6 +30,7 @@ Rate = Annotated[float | None, typer.Option(
 
 @clone_app.command()
 def clone(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(metavar='SRC', help='Name of a trained model.')],
     name: Annotated[str, typer.Argument(metavar='DST', help='Name of the new one.')],
     checkpoint: Annotated[str, typer.Option(
@@ -77,9 +78,8 @@ def clone(
             Changes(tracks=track, direction=direction, reward=reward,
                     hyperparameters=hyperparameters, learning_rate=learning_rate,
                     randomization=randomization, seed=seed, network=network, metadata=metadata,
-                    algorithm=algorithm, max_speed=max_speed, race=RaceWords(
-                        race=race, obstacles=obstacles, place=place or None, bots=bots,
-                        bot_speed=bot_speed, cars=cars).format()),
+                    algorithm=algorithm, max_speed=max_speed,
+                    race=RaceWords.of(context.params).format()),
             Limits())
     lineage = folder.lineage
     if as_json:

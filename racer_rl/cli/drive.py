@@ -41,6 +41,7 @@ LINE_EVERY_S: Final = 5.0
 
 @drive_app.command()
 def drive_model(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(
         metavar='MODEL', help='Name of a trained model, or a .racer file.')],
     track: Annotated[str | None, typer.Option(help='Instead of the one it trained on.')] = None,
@@ -83,8 +84,7 @@ def drive_model(
     from racer_rl.nodes.drive import drive
     from racer_vehicle.policy import PolicyBundle
 
-    words = RaceWords(race=race, obstacles=obstacles, place=place or None, bots=bots,
-                      bot_speed=bot_speed)
+    words = RaceWords.of(context.params)
     judged = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed)
     check_before(None)  # it takes a minute or so: refused only if nothing is left
     with bundle_file(model, checkpoint) as bundle:

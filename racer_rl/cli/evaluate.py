@@ -51,6 +51,7 @@ evaluate_app = typer.Typer(add_completion=False)
 
 @evaluate_app.command()
 def evaluate_model(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(metavar='MODEL', help='Name of a trained model.')],
     track: Annotated[str | None, typer.Option(help='Instead of those it trained on.')] = None,
     laps: Annotated[int, typer.Option(help='Laps of each run.')] = 3,
@@ -96,9 +97,7 @@ def evaluate_model(
             show_suite(folder, checkpoint, seed, as_json=as_json)
             return
         setup = with_course(_known(folder) if track is None else folder.setup, track=track,
-                            direction=direction, race=RaceWords(
-                                race=race, obstacles=obstacles, place=place or None, bots=bots,
-                                bot_speed=bot_speed, cars=cars).format())
+                            direction=direction, race=RaceWords.of(context.params).format())
         plan = EvaluationPlan(laps=laps, starts=starts, resets=resets, seed=seed,
                               randomization=find_randomization(randomization))
         kept = EvaluationTrace(setup.actions) if trace else None

@@ -104,9 +104,7 @@ def _plan(before: RacePlan, options: Mapping[str, Any]) -> RacePlan:
         rules = replace(rules, time_limit_s=limit_s)
     if options['resets'] is not None:
         rules = replace(rules, resets=options['resets'])
-    words = RaceWords(race=options['race_type'], obstacles=options['obstacles'],
-                      place=options['place'] or None, bots=options['bots'],
-                      bot_speed=options['bot_speed'], cars=options['cars'])
+    words = RaceWords.of({**options, 'race': options['race_type']})
     return replace(before, track=options['track'] or before.track, rules=rules,
                    direction=options['direction'] or before.direction,
                    format=words.format() or before.format)

@@ -53,6 +53,7 @@ AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 
 @race_app.command('run')
 def run_command(
+    context: typer.Context,
     entry: Annotated[list[str], typer.Option(
         help='Who races: a model, a .racer file, or bot:slow, bot:medium, bot:optimal. Several '
              'times for several cars on the track at once.')],
@@ -92,8 +93,7 @@ def run_command(
 
     require_file_name(video, '.mp4', '--video')
     require_file_name(out, '.json', '--out')
-    words = RaceWords(race=race, obstacles=obstacles, place=place or None, bots=bots,
-                      bot_speed=bot_speed)
+    words = RaceWords.of(context.params)
     plan = RacePlan(
         track=track, direction=direction, format=_format(words, len(entry)), seed=seed,
         randomization=find_randomization(randomization),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
@@ -50,10 +50,10 @@ class RaceWords:
     cars: int | None = None
 
     @classmethod
-    def of(cls, options: dict[str, Any]) -> RaceWords:
-        """Of a command's parameters, among others."""
-        return cls(**{name: options[name] or None if name == 'place' else options[name]
-                      for name in RACE_OPTIONS})
+    def of(cls, options: Mapping[str, Any]) -> RaceWords:
+        """Of a command's parameters, among others; an option that it has not was not typed."""
+        typed = {name: options.get(name) for name in RACE_OPTIONS}
+        return cls(**{**typed, 'place': typed['place'] or None})
 
     @property
     def _types(self) -> dict[str, RaceType]:

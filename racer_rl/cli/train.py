@@ -185,7 +185,7 @@ def train(
     elif from_model is not None:
         _refuse_options(context, _KEPT_BY_CLONES, '--from is given, and a clone goes on as its '
                         'parent was; leave it out.')
-        folder = _clone(context, name, from_model, limits)
+        folder = _clone(context, name, from_model, limits, company)
         plan, resume = resumed_plan(folder, limits), True
     else:
         folder = model_folder(name)
@@ -210,7 +210,8 @@ def train(
     _run(context, folder, replace(plan, trace=trace, keep=keep), resume=resume, as_json=as_json)
 
 
-def _clone(context: typer.Context, name: str, source: str, limits: Limits) -> ModelFolder:
+def _clone(context: typer.Context, name: str, source: str, limits: Limits,
+           race: RaceFormat | None) -> ModelFolder:
     """The new model that `--from` asks for, with what was typed changed."""
     from racer_rl.cli.clone_plan import Changes, make_clone
     from racer_rl.store.models import open_model
@@ -221,7 +222,7 @@ def _clone(context: typer.Context, name: str, source: str, limits: Limits) -> Mo
 
     folder = make_clone(
         name, Parent(folder=open_model(source), checkpoint=context.params['checkpoint']),
-        Changes(tracks=typed('track'), race=RaceWords.of(context.params).format(),
+        Changes(tracks=typed('track'), race=race,
                 **{option: typed(option) for option in (
             'direction', 'reward', 'compat', 'hyperparameters', 'learning_rate', 'randomization',
             'seed', 'network', 'metadata', 'algorithm', 'max_speed')}), limits)

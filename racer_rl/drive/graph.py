@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_sim.courses import Course
-from racer_sim.obstacle_places import require_room
+from racer_sim.obstacle_places import require_room_on
 from racer_sim.obstacle_words import places_text
 from racer_sim.race_format import RaceFormat, RaceType
 from racer_sim.starting_grid import one_course
@@ -77,8 +77,7 @@ class DrivePlan:
             raise ConfigError(f'race is {RaceType.HEAD_TO_HEAD} of {self.race.cars} cars; allowed '
                               'here: one car; `racer race run` races several, and so does '
                               'sim.launch.py with cars:=2.')
-        for guests in (self.race.obstacles, self.race.bots):
-            require_room(guests, self.course.track.length_m, self.course.track.name)
+        require_room_on([self.course], self.race)
 
     @property
     def course(self) -> Course:

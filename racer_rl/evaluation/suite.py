@@ -23,7 +23,7 @@ from racer_rl.evaluation.laps import (
     rounded,
 )
 from racer_sim.courses import Course, courses_of
-from racer_sim.obstacle_places import require_room
+from racer_sim.obstacle_places import require_room_on
 from racer_sim.race_format import RaceFormat
 from racer_sim.randomization import DEFAULT, NONE, STRONG, Randomization
 from racer_sim.track_library import find_track
@@ -179,9 +179,7 @@ def run_suite(policy: Policy, setup: RaceSetup, plan: SuitePlan | None = None) -
 def race_everywhere(race: RaceFormat, courses: Sequence[Course]) -> RaceFormat:
     """The same race on all courses; alone where cars share a track, or one has no room for it."""
     try:
-        for course in courses:
-            for guests in (race.obstacles, race.bots):
-                require_room(guests, course.track.length_m, course.track.name)
+        require_room_on(courses, race)
     except ConfigError:
         return RaceFormat()
     return race if race.cars == 1 else RaceFormat()
