@@ -20,12 +20,13 @@ from typing import Final, Literal
 
 from racer_rl.benchmarks.machine import cpu_model
 from racer_rl.budget.energy import EnergyCounter
-from racer_rl.budget.ledger import Ledger, LedgerDamageError, LedgerError, Run
+from racer_rl.budget.ledger import Ledger, Run
 from racer_rl.budget.money import Spent
-from racer_rl.budget.periods import utc_now, utc_s
 from racer_rl.budget.prices import Rate, rate_of_this_machine
 from racer_rl.budget.processes import Sample, sample_family
 from racer_rl.budget.usage import Tally
+from racer_rl.clock import utc_now, utc_s
+from racer_rl.database import DatabaseDamageError, DatabaseError
 from racer_vehicle.children import boot_id, start_ticks
 
 Kind = Literal['train', 'evaluate', 'race']
@@ -77,7 +78,7 @@ class Account:
         self._began_cpu_s, self._due_s = sample_family().cpu_s, -math.inf
         self._sharing, self._ended = 1, False
         self._ledger: Ledger | None = None
-        self._trouble: LedgerError | None = None
+        self._trouble: DatabaseError | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name='ledger', daemon=True)
         self._thread.start()
@@ -122,7 +123,7 @@ class Account:
             self._write()
         until_s = time.monotonic() + LAST_PATIENCE_S
         while not self._write() and time.monotonic() < until_s:
-            if isinstance(self._trouble, LedgerDamageError):
+            if isinstance(self._trouble, DatabaseDamageError):
                 break
             time.sleep(PATIENCE_S / 5)
         if self._trouble is not None:
@@ -140,7 +141,7 @@ class Account:
             self._ledger = self._ledger or Ledger(patience_s=PATIENCE_S)
             self._ledger.write(run, usage)
             sharing = self._ledger.sharing(run.boot, run.beat_s)
-        except LedgerError as error:
+        except DatabaseError as error:
             if self._trouble is None:
                 _log.warning('%s The run goes on; racer tries again.', error)
             self._trouble = error

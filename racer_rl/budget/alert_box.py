@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import os
 import sqlite3
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from racer_vehicle.errors import ConfigError
+from racer_rl.clock import utc_s
+from racer_rl.database import Database, Schema
 from racer_vehicle.storage import racer_home
 
 FILE: Final = 'alerts.sqlite'
@@ -23,13 +23,18 @@ GIVE_UP_AFTER_S: Final = 7 * 86400.0
 """News of last week is none."""
 
 _PATIENCE_S: Final = 10.0
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS alerts (
-    key TEXT PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, raised_s REAL NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, next_s REAL NOT NULL, done INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS sent (
-    key TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (key, target));
-"""
+_SCHEMA: Final = Schema(
+    name='the alert box',
+    versions=((
+        # Files of before versions were counted have these tables already.
+        """CREATE TABLE IF NOT EXISTS alerts (
+            key TEXT PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, raised_s REAL NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0, next_s REAL NOT NULL,
+            done INTEGER NOT NULL DEFAULT 0)""",
+        """CREATE TABLE IF NOT EXISTS sent (
+            key TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (key, target))""",
+    ),),
+    if_damaged='delete it: at worst, alerts are sent twice')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +71,7 @@ class AlertBox:
     """The file. Times in it are UTC, seconds since 1970: they outlive processes and reboots."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._is_made = path, False
+        self._path = path
 
     def claim(self, alert: Alert) -> bool:
         """Take on an alert.
@@ -77,12 +82,12 @@ class AlertBox:
         with self._open() as rows:
             added = rows.execute(
                 'INSERT OR IGNORE INTO alerts (key, title, body, raised_s, next_s) '
-                'VALUES (?, ?, ?, ?, ?)', (alert.key, alert.title, alert.body, _now_s(), _now_s()))
+                'VALUES (?, ?, ?, ?, ?)', (alert.key, alert.title, alert.body, utc_s(), utc_s()))
             return added.rowcount == 1
 
     def waiting(self) -> list[Waiting]:
         """What is not sent yet, oldest first; what is too old is given up."""
-        now_s = _now_s()
+        now_s = utc_s()
         with self._open() as rows:
             rows.execute('UPDATE alerts SET done = 1 WHERE NOT done AND raised_s < ?',
                          (now_s - GIVE_UP_AFTER_S,))
@@ -114,7 +119,7 @@ class AlertBox:
         pause_s = min(2.0 ** min(waiting.attempts, 30), LONGEST_PAUSE_S)
         with self._open() as rows:
             rows.execute('UPDATE alerts SET attempts = attempts + 1, next_s = ? WHERE key = ?',
-                         (_now_s() + pause_s, waiting.alert.key))
+                         (utc_s() + pause_s, waiting.alert.key))
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
@@ -141,24 +146,11 @@ class AlertBox:
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """A transaction."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.closing(sqlite3.connect(self._path, timeout=_PATIENCE_S,
-                                                    isolation_level='IMMEDIATE')) as rows:
-                if not self._is_made:
-                    rows.executescript(_TABLES)
-                    self._is_made = True
-                with rows:
-                    yield rows
-        except (sqlite3.Error, OSError) as error:
-            raise ConfigError(f'cannot use {self._path} ({error}); if it is damaged, delete it: '
-                              'at worst, alerts are sent twice.') from None
+        with (contextlib.closing(Database(self._path, _SCHEMA, patience_s=_PATIENCE_S)) as box,
+              box.transaction() as rows):
+            yield rows
 
 
 def alert_box() -> AlertBox:
     """The one of this home."""
     return AlertBox(racer_home() / FILE)
-
-
-def _now_s() -> float:
-    return datetime.datetime.now(datetime.UTC).timestamp()

@@ -9,8 +9,9 @@ from typing import Final
 from racer_rl.budget.budget_file import Budget, read_budgets
 from racer_rl.budget.ledger import Ledger, open_ledger
 from racer_rl.budget.money import Money
-from racer_rl.budget.periods import Period, Span, span_of, utc_s
+from racer_rl.budget.periods import Period, Span, span_of
 from racer_rl.budget.usage import QUARTER_S
+from racer_rl.clock import utc_s
 from racer_vehicle.errors import RacerError
 
 DAY_S: Final = 86400.0
@@ -72,7 +73,7 @@ def standings(now_s: float | None = None, zone: datetime.tzinfo | None = None) -
 
     Raises:
         ConfigError: The budgets cannot be read.
-        LedgerError: The ledger cannot be read.
+        DatabaseError: The ledger cannot be read.
     """
     budgets = [budget for budget in read_budgets() if budget.period is not Period.RUN]
     if not budgets:
@@ -121,7 +122,7 @@ def check_before(estimate: Money | None) -> None:
     Raises:
         BudgetError: One has.
         ConfigError: The budgets cannot be read.
-        LedgerError: The ledger cannot be read.
+        DatabaseError: The ledger cannot be read.
     """
     for budget in read_budgets():
         if not budget.hard or estimate is None:
@@ -155,7 +156,7 @@ def remaining(run: Money | None = None) -> Money | None:
 
     Raises:
         ConfigError: The budgets cannot be read.
-        LedgerError: The ledger cannot be read.
+        DatabaseError: The ledger cannot be read.
     """
     left = [Money(standing.budget.amount - standing.spent.amount, standing.budget.currency)
             for standing in _hard_standings()]

@@ -54,7 +54,7 @@ def estimate_of(*, time_s: float | None, steps: int | None, kind: str = 'train',
 
     Raises:
         ConfigError: The price table cannot be used.
-        LedgerError: The ledger cannot be read.
+        DatabaseError: The ledger cannot be read.
     """
     rate = rate_of_this_machine()
     with open_ledger(make=False) as ledger:

@@ -8,21 +8,21 @@ is written says what a quarter holds now and not what is added to it: twice chan
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from racer_rl.budget.usage import QUARTER_S, Usage
-from racer_vehicle.errors import RacerError
+from racer_rl.database import NOWHERE, Database, Schema
 from racer_vehicle.storage import racer_home
 
 ALIVE_S: Final = 10.0
 """A run that has written nothing for so long does not share its machine with others any more."""
 
-_STEPS: Final = (
-    (
+_SCHEMA: Final = Schema(
+    name='the ledger',
+    versions=((
         """CREATE TABLE run (
             id TEXT PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, model_id TEXT NOT NULL,
             machine TEXT NOT NULL, processor TEXT NOT NULL, host TEXT NOT NULL,
@@ -37,25 +37,8 @@ _STEPS: Final = (
             PRIMARY KEY (run, quarter)) WITHOUT ROWID""",
         'CREATE INDEX usage_by_time ON usage (quarter)',
         'CREATE INDEX run_not_ended ON run (boot, beat_s) WHERE ended IS NULL',
-    ),
-)
-"""What makes each version of the ledger from the one before; new ones go to the end."""
-
-
-_PASSING: Final = frozenset({
-    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_PROTOCOL,
-})
-"""Troubles of SQLite that say nothing about what is in the file."""
-
-
-class LedgerError(RacerError):
-    """The ledger cannot be read or written; it stays as it is."""
-
-
-class LedgerDamageError(LedgerError):
-    """It is damaged: to wait for better times is no use."""
+    ),),
+    if_damaged='nothing of it was deleted: restore it, or move it away, and a new one is begun')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +120,6 @@ class Sums:
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run))
 
 
-_NOWHERE: Final = Path(':memory:')
-"""SQLite's name for what is no file."""
-
-
 def ledger_path() -> Path:
     """Where the ledger is."""
     return racer_home() / 'ledger.db'
@@ -157,21 +136,13 @@ class Ledger:
             patience_s: How long to wait for others who write.
 
         Raises:
-            LedgerError: It is damaged, newer than this program, locked, or the disk refused.
+            DatabaseError: It is damaged, newer than this program, locked, or the disk refused.
         """
-        self.path = path or ledger_path()
-        with self._telling():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=patience_s, isolation_level=None)
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
+        self._database = Database(path or ledger_path(), _SCHEMA, patience_s=patience_s)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        self._database.close()
 
     def write(self, run: Run, usage: Mapping[int, Usage]) -> None:
         """Put down how a run stands; the same again changes nothing.
@@ -181,12 +152,12 @@ class Ledger:
             usage: Quarters that have changed, with all that they hold.
 
         Raises:
-            LedgerError: The disk refused, or others wrote for too long; nothing was written.
+            DatabaseError: The disk refused, or others wrote for too long; nothing was written.
         """
         places = ', '.join('?' * len(_RUN_FIELDS))
         rows = [(run.id, quarter, each.wall_s, each.cpu_s, each.energy_j, each.money)
                 for quarter, each in usage.items()]
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(
                 f'INSERT OR REPLACE INTO run ({", ".join(_RUN_FIELDS)}) VALUES ({places})',
                 [getattr(run, name) for name in _RUN_FIELDS])
@@ -200,12 +171,11 @@ class Ledger:
             now_s: Its monotonic clock.
 
         Raises:
-            LedgerError: It cannot be read.
+            DatabaseError: It cannot be read.
         """
-        with self._telling():
-            (count,) = self._connection.execute(
-                'SELECT count(*) FROM run WHERE ended IS NULL AND boot = ? AND beat_s > ?',
-                (boot, now_s - ALIVE_S)).fetchone()
+        (count,), = self._database.rows(
+            'SELECT count(*) FROM run WHERE ended IS NULL AND boot = ? AND beat_s > ?',
+            (boot, now_s - ALIVE_S))
         return int(count)
 
     def by_model(self, begin_s: float, end_s: float) -> list[Sums]:
@@ -216,10 +186,10 @@ class Ledger:
             end_s: The same; not part of it.
 
         Raises:
-            LedgerError: It cannot be read.
+            DatabaseError: It cannot be read.
         """
         # With max(), SQLite takes the other columns from that row: the model's latest name.
-        rows = self._rows(
+        rows = self._database.rows(
             """SELECT model, currency, count(DISTINCT id), sum(wall_s), sum(cpu_s), sum(energy_j),
                       sum(money) AS money, max(began)
                FROM usage JOIN run ON run.id = usage.run WHERE quarter >= ? AND quarter < ?
@@ -232,9 +202,9 @@ class Ledger:
         """Money of one currency that all runs took in a stretch of time; see `by_model`.
 
         Raises:
-            LedgerError: It cannot be read.
+            DatabaseError: It cannot be read.
         """
-        rows = self._rows(
+        rows = self._database.rows(
             """SELECT total(money) FROM usage JOIN run ON run.id = usage.run
                WHERE quarter >= ? AND quarter < ? AND currency = ?""",
             (round(begin_s / QUARTER_S), round(end_s / QUARTER_S), currency))
@@ -244,9 +214,9 @@ class Ledger:
         """Number of the first quarter of an hour in which anything ran; None if nothing has.
 
         Raises:
-            LedgerError: It cannot be read.
+            DatabaseError: It cannot be read.
         """
-        found: int | None = self._rows('SELECT min(quarter) FROM usage', ())[0][0]
+        found: int | None = self._database.rows('SELECT min(quarter) FROM usage')[0][0]
         return found
 
     def runs(self, *, model: str = '', kind: str = '', at_most: int = -1,
@@ -259,10 +229,10 @@ class Ledger:
             at_most: How many; -1: all.
 
         Raises:
-            LedgerError: It cannot be read.
+            DatabaseError: It cannot be read.
         """
         columns = ', '.join(f'run.{name}' for name in _RUN_FIELDS)
-        rows = self._rows(
+        rows = self._database.rows(
             f"""SELECT {columns}, model, currency, 1, total(wall_s), total(cpu_s),
                        total(energy_j), total(money)
                 FROM run LEFT JOIN usage ON usage.run = run.id
@@ -271,67 +241,6 @@ class Ledger:
         width = len(_RUN_FIELDS)
         return [(Run(**dict(zip(_RUN_FIELDS, row[:width], strict=True))), _sums(row[width:]))
                 for row in rows]
-
-    def _prepare(self) -> None:
-        """Bring the tables up to date."""
-        connection, version = self._connection, self._known_version()
-        # Readers do not wait for the writer, nor the writer for them. Where a file system cannot
-        # do that, SQLite goes on with its older way.
-        connection.execute('PRAGMA journal_mode = WAL')
-        # A run of hours is worth a flush every other second: a power cut takes no more either.
-        connection.execute('PRAGMA synchronous = FULL')
-        if version < len(_STEPS):
-            with self._transaction():
-                # Another process may have been quicker.
-                for statement in (each for step in _STEPS[self._known_version():]
-                                  for each in step):
-                    connection.execute(statement)
-                connection.execute(f'PRAGMA user_version = {len(_STEPS)}')
-
-    def _known_version(self) -> int:
-        version = int(self._connection.execute('PRAGMA user_version').fetchone()[0])
-        if not 0 <= version <= len(_STEPS):
-            raise LedgerError(
-                f'ledger {self.path} has format {version}; allowed: up to {len(_STEPS)}; a newer '
-                'racer wrote it: use that one.')
-        return version
-
-    def _rows(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        with self._telling():
-            return self._connection.execute(query, values).fetchall()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing."""
-        with self._telling():
-            self._connection.execute('BEGIN IMMEDIATE')
-            try:
-                yield self._connection
-                self._connection.execute('COMMIT')
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute('ROLLBACK')
-                raise
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Say in our words what SQLite or the disk refused."""
-        try:
-            yield
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            # Python decodes what SQLite says; of a damaged file, that may be anything.
-            code = getattr(error, 'sqlite_errorcode', sqlite3.SQLITE_CORRUPT) & 0xff
-            if code in _PASSING:
-                raise LedgerError(
-                    f'cannot use the ledger {self.path} ({error}); free space there, make it '
-                    'writable, or wait for whoever holds it.') from error
-            raise LedgerDamageError(
-                f'ledger {self.path} is damaged ({error}); nothing of it was deleted: restore '
-                'it, or move it away, and a new one is begun.') from error
-        except OSError as error:
-            raise LedgerError(f'cannot use the ledger {self.path} ({error.strerror}); free space '
-                              'there, or set RACER_HOME to a folder that you may '
-                              'write.') from error
 
 
 @contextlib.contextmanager
@@ -345,10 +254,10 @@ def open_ledger(path: Path | None = None, *, patience_s: float = 5.0, make: bool
         make: Whether to make one that is not there yet; otherwise an empty one is read instead.
 
     Raises:
-        LedgerError: It cannot be opened.
+        DatabaseError: It cannot be opened.
     """
     place = path or ledger_path()
-    ledger = Ledger(place if make or place.exists() else _NOWHERE, patience_s=patience_s)
+    ledger = Ledger(place if make or place.exists() else NOWHERE, patience_s=patience_s)
     try:
         yield ledger
     finally:

@@ -36,16 +36,6 @@ class Span:
     end_s: float
 
 
-def utc_s() -> float:
-    """The wall clock, seconds since 1970, UTC; it jumps when it is set."""
-    return datetime.datetime.now(datetime.UTC).timestamp()
-
-
-def utc_now() -> str:
-    """The wall clock, UTC, ISO 8601, to the millisecond."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec='milliseconds')
-
-
 def span_of(period: Period, now_s: float, zone: datetime.tzinfo | None = None) -> Span:
     """The month, quarter or year of a moment.
 

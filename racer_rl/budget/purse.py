@@ -9,9 +9,10 @@ from typing import Final
 
 from racer_rl.budget.account import Account
 from racer_rl.budget.budgets import remaining
-from racer_rl.budget.ledger import LedgerError, open_ledger
+from racer_rl.budget.ledger import open_ledger
 from racer_rl.budget.money import Money, parse_money
 from racer_rl.budget.prices import rate_of_this_machine
+from racer_rl.database import DatabaseError
 from racer_vehicle.errors import ConfigError
 
 BUDGET_EVERY_S: Final = 1.0
@@ -65,12 +66,12 @@ class Purse:
             limit: As of the constructor.
 
         Raises:
-            LedgerError: There is a limit, and the ledger cannot tell what is spent already.
+            DatabaseError: There is a limit, and the ledger cannot tell what is spent already.
         """
         try:
             with open_ledger(make=False) as ledger:
                 rows = ledger.runs(model=model_id, kind='train')
-        except LedgerError:
+        except DatabaseError:
             if limit is not None:
                 raise
             return cls(None, None)
@@ -111,7 +112,7 @@ class Purse:
             self._budget_at_s = now_s
             try:
                 left = remaining(account.spent.money)
-            except LedgerError:
+            except DatabaseError:
                 return not self._allowed
             self._allowed = left is None or left.amount > 0.0
         return not self._allowed

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from racer_rl.budget.account import Account
 from racer_rl.budget.alert_box import Alert
-from racer_rl.budget.alerts import AlertSender
+from racer_rl.budget.alerts import LAST_WAIT_S, AlertSender
 from racer_rl.budget.budget_file import read_budgets
 from racer_rl.budget.budgets import FORECAST, Standing, Threshold, crossed, standings
 from racer_rl.budget.periods import Period, Span
@@ -62,14 +62,16 @@ def alert_of(threshold: Threshold, standing: Standing) -> Alert:
 
 
 @contextmanager
-def watch_budgets(tell: Callable[[str], None]) -> Iterator[BudgetWatch]:
+def watch_budgets(tell: Callable[[str], None], *, last_wait_s: float = LAST_WAIT_S,
+                  ) -> Iterator[BudgetWatch]:
     """Send alerts while the block runs, and what came up at its end; it costs a run nothing.
 
     Open it before the run's account, so that it closes after that and sees all that was spent.
 
     Args:
         tell: Prints a line for the person at the terminal, at the begin or at the end.
+        last_wait_s: As of `AlertSender`.
     """
     watch = BudgetWatch()
-    with AlertSender(watch.alerts, tell=tell):
+    with AlertSender(watch.alerts, tell=tell, last_wait_s=last_wait_s):
         yield watch

@@ -96,7 +96,8 @@ def show_budgets(
     from racer_rl.budget.budget_file import read_budgets
     from racer_rl.budget.budgets import standings
     from racer_rl.budget.ledger import open_ledger
-    from racer_rl.budget.periods import Period, span_of, utc_s
+    from racer_rl.budget.periods import Period, span_of
+    from racer_rl.clock import utc_s
 
     which = _period(period)
     if which is Period.RUN:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -58,11 +57,12 @@ def clean(
     from racer_rl.cleaning.litter import find_litter
     from racer_rl.cleaning.plan import plan_of
     from racer_rl.cleaning.survey import survey_of
+    from racer_rl.clock import utc_s
     from racer_vehicle.storage import racer_home
 
     wishes = _wishes(keep, older_than, max_size, traces=traces, models=models, caches=caches,
                      parents=parents)
-    now_s = datetime.datetime.now(datetime.UTC).timestamp()
+    now_s = utc_s()
     with Console(stderr=True).status('looking'):
         survey = survey_of(racer_home(), now_s, kernels=caches)
         plan, litter = plan_of(survey, wishes, now_s), find_litter(now_s)

@@ -13,11 +13,11 @@ import typer
 from racer_rl.budget.account import Account, Kind, account
 from racer_rl.budget.budgets import check_before
 from racer_rl.budget.estimates import Estimate, estimate_of
-from racer_rl.budget.ledger import LedgerError
 from racer_rl.budget.money import Money, Spent
 from racer_rl.budget.purse import Purse, parse_cost
 from racer_rl.budget.watching import watch_budgets
 from racer_rl.cli.budget_words import estimate_line
+from racer_rl.database import DatabaseError
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.plan import Limits, StopReason
 from racer_vehicle.errors import ConfigError
@@ -98,7 +98,7 @@ def _estimate(folder: ModelFolder, limits: Limits) -> Estimate | None:
     try:
         return estimate_of(time_s=None if math.isinf(limits.time_s) else limits.time_s,
                            steps=steps, model=folder.name)
-    except LedgerError as error:
+    except DatabaseError as error:
         typer.echo(f'note: {error}', err=True)
         return None
 

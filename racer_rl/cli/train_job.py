@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from racer_rl.cli.training_view import time_left_s
+from racer_rl.clock import utc_now
 from racer_rl.jobs.processes import ProcessName
 from racer_rl.jobs.records import JobFolder, JobProgress, JobRecord, State
 from racer_rl.jobs.running import RunningJob, running_job, taken_over
 from racer_rl.jobs.starting import Refusal, start_job
 from racer_rl.store.locks import BusyError, is_trained, users
-from racer_rl.store.models import model_folder, utc_now
+from racer_rl.store.models import model_folder
 from racer_rl.training.plan import Limits, StopReason, TrainingPlan
 
 if TYPE_CHECKING:

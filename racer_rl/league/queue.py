@@ -33,7 +33,7 @@ class Lease:
         """Say what came of it.
 
         Raises:
-            LeagueError: The disk refused; it will be raced again.
+            DatabaseError: The disk refused; it will be raced again.
         """
         number = self.submission.number
         with self._league.database.transaction() as rows:

@@ -36,7 +36,7 @@ def race_next(league: League, races: ConfinedRaces, *, race: int | None = None,
 
     Raises:
         RaceProcessError: The process that starts races has ended; the submission is in the queue.
-        LeagueError: The file of the league cannot be written; likewise.
+        DatabaseError: The file of the league cannot be written; likewise.
         OSError: The disk refused; likewise.
     """
     with turn(league), leased(league, race, number) as lease:

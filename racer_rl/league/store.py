@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from racer_rl.league.clock import Moment, as_text
-from racer_rl.league.database import FILE, Database
+from racer_rl.league.database import FILE, open_database
 from racer_rl.league.divisions import Divisions
 from racer_rl.league.names import name_key, require_name
 from racer_rl.league.ranking import LapFigures
@@ -112,7 +112,7 @@ class League:
     def __init__(self, folder: Path) -> None:
         """Open it; see `open_league`."""
         self.folder = folder
-        self.database = Database(folder / FILE)
+        self.database = open_database(folder)
         (text,), = self.database.rows('SELECT divisions FROM league')
         self.divisions = from_object(Divisions, parse_object(text, 'divisions'), 'divisions')
 
@@ -294,7 +294,7 @@ def create_league(name: str, divisions: Divisions, now: Moment) -> None:
 
     Raises:
         ConfigError: The name cannot be a folder's, or is taken.
-        LeagueError: The disk refused.
+        DatabaseError: The disk refused.
     """
     if not NAME_RULE.fullmatch(name):
         raise ConfigError(f'league name is {name!r}; allowed: letters, digits, and _ - after the '
@@ -306,7 +306,7 @@ def create_league(name: str, divisions: Divisions, now: Moment) -> None:
     hidden = leagues_folder() / f'.new-{secrets.token_hex(8)}'
     hidden.mkdir(parents=True)
     try:
-        with contextlib.closing(Database(hidden / FILE, make=True)) as database, \
+        with contextlib.closing(open_database(hidden, make=True)) as database, \
                 database.transaction() as rows:
             rows.execute('INSERT INTO league VALUES (1, ?, ?)',
                          (as_text(now), to_json(divisions)))
@@ -332,7 +332,7 @@ def open_league(name: str) -> Iterator[League]:
 
     Raises:
         UnknownNameError: There is none of that name; the nearest are offered.
-        LeagueError: Its file cannot be used.
+        DatabaseError: Its file cannot be used.
     """
     known = league_names()
     if name not in known:

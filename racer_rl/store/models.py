@@ -20,7 +20,6 @@ training-simtrace/ and others: what the cars did, see racer_rl/traces/files.py
 
 from __future__ import annotations
 
-import datetime
 import importlib.metadata
 import json
 import platform
@@ -32,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from racer_rl.clock import utc_now
 from racer_rl.envs.build import RaceSetup
 from racer_rl.evaluation.laps import Policy
 from racer_rl.reward.loading import RewardFile
@@ -356,11 +356,6 @@ def _reward_origin(reward: str) -> str:
         return reward
     origin: str = other.run['reward']['origin']
     return origin
-
-
-def utc_now() -> str:
-    """The time, UTC, ISO 8601, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
 
 
 def models_folder() -> Path:

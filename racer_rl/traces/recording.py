@@ -6,13 +6,13 @@ many episodes at once (`driven_steps`).
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from racer_rl.clock import utc_s
 from racer_sim.placement import PLACE
 from racer_sim.rules import RACE
 from racer_sim.simulator import Simulator
@@ -33,11 +33,6 @@ MOMENT: Final = np.dtype([
 """One car after one step: ground truth, race, course, the command (rad, m/s), the policy's output
 (index and 0, or two numbers), the reward, simulated and real seconds, and whether this is where
 the episode begins, before its first step."""
-
-
-def wall_clock_s() -> float:
-    """Seconds since 1970, to be shown, not to be subtracted."""
-    return datetime.datetime.now(datetime.UTC).timestamp()
 
 
 class SimulatedClock:
@@ -87,7 +82,7 @@ class Recorder:
         rows['place'][cars] = self._simulator.places[cars]
         rows['race'][cars] = self._simulator.control.race[cars]
         rows['course'][cars] = self._simulator.course_of[cars]
-        rows['time_s'][cars], rows['wall_s'][cars] = self._clock.time_s, wall_clock_s()
+        rows['time_s'][cars], rows['wall_s'][cars] = self._clock.time_s, utc_s()
         rows['begins'] = True
         self._first[cars] = self._size
 
@@ -112,7 +107,7 @@ class Recorder:
             rows['output'][:, 0] = output
         else:
             rows['output'] = output
-        rows['time_s'], rows['wall_s'] = self._clock.time_s, wall_clock_s()
+        rows['time_s'], rows['wall_s'] = self._clock.time_s, utc_s()
         for car in np.flatnonzero(ended):
             self._ended(self.episode(int(car)))
 

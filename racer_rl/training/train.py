@@ -17,13 +17,14 @@ from typing import Any, Final
 import torch
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
+from racer_rl.clock import utc_now
 from racer_rl.envs.build import build_batch
 from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.interruption import interrupt_flag
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
 from racer_rl.store.locks import committing, training_in
-from racer_rl.store.models import ModelFolder, utc_now
+from racer_rl.store.models import ModelFolder
 from racer_rl.store.sessions import Session
 from racer_rl.traces.files import TraceFolder
 from racer_rl.traces.sampling import episodes_per_iteration

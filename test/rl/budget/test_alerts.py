@@ -1,5 +1,7 @@
 """Alerts to real servers: exactly one each, later if need be, and never at a run's expense."""
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from racer_rl.budget.alert_box import LONGEST_PAUSE_S, Alert, alert_box
 from racer_rl.budget.alert_targets import masked, read_targets
 from racer_rl.budget.alerts import AlertSender
-from racer_vehicle.errors import ConfigError
+from racer_rl.database import DatabaseError
 
 pytestmark = pytest.mark.usefixtures('racer_home')
 
@@ -33,7 +35,7 @@ def post(*alerts, told=None, check=None, **settings):
 
 def cross(barrier):
     barrier.wait()
-    post(*ALERTS, last_wait_s=30.0)
+    post(*ALERTS, last_wait_s=60.0)
 
 
 @pytest.mark.filterwarnings('ignore:Requiring AUTH')
@@ -41,8 +43,8 @@ def test_each_address_gets_each_alert_once(monkeypatch, webhook, mail_server):
     with webhook() as hook, mail_server('p@ss:/w') as mail:
         monkeypatch.setenv('RACER_ALERTS', f'{hook.address} mailto://me:p%40ss%3A%2Fw@127.0.0.1:'
                            f'{mail.port}?from=me@example.org&to=you@example.org')
-        assert post(*ALERTS) == []
-        assert post(*ALERTS) == []
+        assert post(*ALERTS, last_wait_s=60.0) == []
+        assert post(*ALERTS, last_wait_s=60.0) == []
         assert sorted(hook.titles) == TITLES == sorted(mail.subjects)
 
 
@@ -69,7 +71,7 @@ def test_a_server_that_comes_up_later_gets_it(monkeypatch, webhook, dead_port):
             failed.set()
         return ALERTS[:1]
 
-    with AlertSender(check, tell=told.append):
+    with AlertSender(check, tell=told.append, last_wait_s=60.0):
         assert failed.wait(30)
         with webhook(dead_port) as hook:
             assert hook.arrived.wait(30)
@@ -169,6 +171,21 @@ def show_error(target):
 
 def test_a_damaged_box_is_named(racer_home):
     (racer_home / 'alerts.sqlite').write_bytes(b'not a database at all' * 100)
-    with pytest.raises(ConfigError, match=r'alerts\.sqlite \(file is not a database\); if it is '
-                                          r'damaged, delete it'):
+    with pytest.raises(DatabaseError, match=r'alerts\.sqlite is damaged \(file is not a database\)'
+                                            '; delete it'):
         alert_box().waiting()
+
+
+def test_a_box_of_an_older_racer_is_read(racer_home):
+    with contextlib.closing(sqlite3.connect(racer_home / 'alerts.sqlite')) as older:
+        older.executescript("""
+            CREATE TABLE alerts (
+                key TEXT PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL,
+                raised_s REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_s REAL NOT NULL,
+                done INTEGER NOT NULL DEFAULT 0);
+            CREATE TABLE sent (key TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (key, target));
+            INSERT INTO alerts VALUES ('k', 't', 'b', 9e9, 2, 0.0, 0);
+            INSERT INTO sent VALUES ('k', 'mail');""")
+    [waiting] = alert_box().waiting()
+    assert waiting.alert == Alert(key='k', title='t', body='b') and waiting.attempts == 2
+    assert alert_box().sent_to(waiting.alert) == {'mail'}

@@ -26,8 +26,9 @@ from racer_rl.budget.budgets import (
 from racer_rl.budget.estimates import estimate_of
 from racer_rl.budget.ledger import open_ledger
 from racer_rl.budget.money import Money
-from racer_rl.budget.periods import Period, Span, span_of, utc_s
+from racer_rl.budget.periods import Period, Span, span_of
 from racer_rl.budget.usage import QUARTER_S, Usage
+from racer_rl.clock import utc_s
 from racer_vehicle.errors import ConfigError
 
 

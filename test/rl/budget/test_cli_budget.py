@@ -9,11 +9,11 @@ from racer_rl.budget.account import account
 from racer_rl.budget.estimates import Estimate
 from racer_rl.budget.ledger import ledger_path, open_ledger
 from racer_rl.budget.money import Money, Spent
-from racer_rl.budget.periods import utc_s
 from racer_rl.budget.prices import rate_of_this_machine
 from racer_rl.budget.usage import QUARTER_S, Usage
 from racer_rl.cli.budget_words import cost_line, estimate_line
 from racer_rl.cli.main import run
+from racer_rl.clock import utc_s
 
 
 def out_of(capsys, *words):

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from racer_rl.budget.ledger import ALIVE_S, Ledger, LedgerError, ledger_path, open_ledger
+from racer_rl.budget.ledger import ALIVE_S, Ledger, ledger_path, open_ledger
 from racer_rl.budget.usage import QUARTER_S, Usage
+from racer_rl.database import DatabaseError
 
 
 def usage(wall_s=1.0, money=0.5):
@@ -78,7 +79,7 @@ def test_what_a_newer_racer_wrote_is_refused_and_left_alone(racer_home):
     with sqlite3.connect(ledger_path()) as connection:
         connection.execute('PRAGMA user_version = 99')
     before = ledger_path().read_bytes()
-    with pytest.raises(LedgerError, match=r'has format 99; allowed: up to 1; a newer racer'):
+    with pytest.raises(DatabaseError, match=r'has format 99; allowed: up to 1; a newer racer'):
         Ledger()
     assert ledger_path().read_bytes() == before
 
@@ -93,7 +94,7 @@ def test_damage_is_told_in_one_line_and_nothing_is_deleted(racer_home, run_of, d
         ledger.write(run_of('a'), {10: usage()})
     damaged = damage(ledger_path().read_bytes())
     ledger_path().write_bytes(damaged)
-    with pytest.raises(LedgerError, match=r'is damaged .* nothing of it was deleted') as caught, \
+    with pytest.raises(DatabaseError, match=r'is damaged .* nothing of it was') as caught, \
             open_ledger() as ledger:
         ledger.runs()
     assert '\n' not in str(caught.value)
@@ -116,7 +117,7 @@ def test_any_bytes_changed_are_told_in_our_words_or_harmless(tmp_path_factory, r
             ledger.runs()
             ledger.by_model(0.0, 1e6)
             ledger.write(run_of('c'), {10: usage()})
-    except LedgerError as error:
+    except DatabaseError as error:
         assert str(path) in str(error)
         assert path.stat().st_size == len(content)
 
@@ -125,7 +126,7 @@ def test_a_locked_ledger_is_waited_for_and_then_told(racer_home, run_of):
     with open_ledger(patience_s=0.1) as ledger:
         other = sqlite3.connect(ledger_path(), isolation_level=None)
         other.execute('BEGIN IMMEDIATE')
-        with pytest.raises(LedgerError, match='locked'):
+        with pytest.raises(DatabaseError, match='locked'):
             ledger.write(run_of('a'), {10: usage()})
         assert ledger.runs() == []  # readers do not wait
         other.execute('ROLLBACK')
@@ -136,7 +137,7 @@ def test_a_locked_ledger_is_waited_for_and_then_told(racer_home, run_of):
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(LedgerError, match='set RACER_HOME to a folder that you may write'):
+    with pytest.raises(DatabaseError, match='set RACER_HOME to a folder that you may write'):
         Ledger(tmp_path / 'file' / 'ledger.db')
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures('racer_home')
 
 def a_run():
     told = []
-    with watch_budgets(told.append) as watch, account('train', 'm') as own:
+    with watch_budgets(told.append, last_wait_s=60.0) as watch, account('train', 'm') as own:
         watch.follow(own)
     assert told == []
 

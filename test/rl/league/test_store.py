@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from racer_rl.database import DatabaseError
 from racer_rl.league.clock import as_text, parse_moment
-from racer_rl.league.database import FILE, Database, LeagueError
+from racer_rl.league.database import FILE, open_database
 from racer_rl.league.divisions import Divisions
 from racer_rl.league.importing import import_race
 from racer_rl.league.intake import RefusedError, note_refused, read_bundle, submit
@@ -301,14 +302,14 @@ def test_protected_models_are_added_to_those_there_are(racer_home):
 
 def test_a_damaged_or_newer_file_is_left_alone(league, tmp_path):
     (tmp_path / FILE).write_bytes(b'SQLite format 3\0' + b'x' * 5000)
-    with pytest.raises(LeagueError, match='restore the folder of the league'):
-        Database(tmp_path / FILE)
+    with pytest.raises(DatabaseError, match='restore the folder of the league'):
+        open_database(tmp_path)
     with sqlite3.connect(league.folder / FILE) as rows:
         rows.execute('PRAGMA user_version = 99')
-    with pytest.raises(LeagueError, match='has format 99'):
-        Database(league.folder / FILE)
-    with pytest.raises(LeagueError, match='cannot use'):
-        Database(tmp_path / 'none' / FILE)
+    with pytest.raises(DatabaseError, match='has format 99'):
+        open_database(league.folder)
+    with pytest.raises(DatabaseError, match='cannot use'):
+        open_database(tmp_path / 'none')
 
 
 @pytest.mark.parametrize('text', ['tomorrow', '2027-03-01', '2027-03-01T12:00', '',
