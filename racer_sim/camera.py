@@ -118,6 +118,9 @@ def _render_ground(image: Images, car: np.record, camera: np.record, side_m: flo
         top = (v - 0.5 * height) / camera.focal_px
         doublings = _doublings((top + 0.5 / camera.focal_px) * cos_pitch + sin_pitch)
         lines = 1 << doublings
+        if (top + (lines - 0.5) / (lines * camera.focal_px)) * cos_pitch + sin_pitch <= LEAST_DOWN:
+            image[v] = sky
+            continue
         for u in range(width):
             row[u] = lines >> 1
         for k in range(lines):

@@ -6,9 +6,10 @@ The same two objects serve training (N cars), the exported policy's card and the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,18 @@ class DiscreteActions:
             )
         return self._table()[indices]
 
+    def decode_one(self, output: Sequence[float]) -> tuple[float, float]:
+        """The command that a policy prefers, of one car.
+
+        Args:
+            output: A finite number an action: how much it is preferred; the first of equals wins.
+
+        Returns:
+            Steering, rad, and speed, m/s.
+        """
+        best = max(range(len(self)), key=output.__getitem__)
+        return self.steering_rad[best], self.speed_mps[best]
+
     def encode(self, commands: NDArray[np.float64]) -> NDArray[np.int64]:
         """Find the nearest action of the table, distances as shares of the limits' full range.
 
@@ -150,17 +163,29 @@ class ContinuousActions:
         if output.ndim != 2 or output.shape[1] != 2:
             raise ConfigError(f'continuous policy output has shape {output.shape}; '
                               'allowed: (N, 2), steering and speed of each car.')
-        finite = np.isfinite(output).all(axis=1)
+        finite = np.isfinite(output)
         if not finite.all():
-            row = int(finite.argmin())
+            row = int(finite.all(axis=1).argmin())
             raise ConfigError(
                 f'row {row} of the policy output is {output[row].tolist()}; allowed: finite '
                 'numbers. The policy has diverged: use an earlier checkpoint.'
             )
-        share = (np.minimum(np.maximum(output, -1.0), 1.0) + 1.0) / 2.0  # np.clip takes longer
-        low, high = _ends(self)
-        # This form, unlike low + share * (high - low), returns both ends exactly.
-        return (1.0 - share) * low + share * high
+        # np.clip takes longer.
+        return _between(*_ends(self), np.minimum(np.maximum(output, -1.0), 1.0))
+
+    def decode_one(self, output: Sequence[float]) -> tuple[float, float]:
+        """`decode` for one car, to the last bit, in a tenth of the time.
+
+        Args:
+            output: Two finite numbers: steering, speed.
+
+        Returns:
+            Steering, rad, and speed, m/s.
+        """
+        steering, speed = output
+        return (_between(self.steering_low_rad, self.steering_high_rad,
+                         min(max(steering, -1.0), 1.0)),
+                _between(self.speed_low_mps, self.speed_high_mps, min(max(speed, -1.0), 1.0)))
 
     def encode(self, commands: NDArray[np.float64]) -> NDArray[np.float64]:
         """Policy output that decodes to these commands, or to the nearest in the box.
@@ -175,6 +200,16 @@ class ContinuousActions:
         return np.clip(2.0 * (np.asarray(commands) - low) / (high - low) - 1.0, -1.0, 1.0)
 
 
+Value = TypeVar('Value', float, NDArray[np.float64])
+
+
+def _between(low: Value, high: Value, output: Value) -> Value:
+    """From low at output -1 to high at +1."""
+    share = (output + 1.0) / 2.0
+    # This form, unlike low + share * (high - low), returns both ends exactly.
+    return (1.0 - share) * low + share * high
+
+
 @lru_cache(maxsize=64)
 def _ends(box: ContinuousActions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Commands at outputs -1 and +1, (2,) each; asked for at every decision of every car."""
@@ -186,4 +221,5 @@ def _ends(box: ContinuousActions) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 ActionSpec = DiscreteActions | ContinuousActions
-"""What a policy's outputs mean; both kinds have `decode`, `encode` and `top_speed_mps`."""
+"""What a policy's outputs mean; both kinds have `decode`, `decode_one`, `encode` and
+`top_speed_mps`."""

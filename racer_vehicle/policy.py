@@ -9,6 +9,7 @@ training.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -153,14 +154,14 @@ class LoadedPolicy:
         output = _run(self._session, self.encode(image, scan, fresh))
         card = self.bundle.card
         wanted = (1, _outputs(card))
-        if output.shape != wanted or not np.isfinite(output).all():
-            gave = output[0].tolist() if output.shape == wanted else f'shape {output.shape}'
+        values = output[0].tolist() if output.shape == wanted else []
+        if not values or not all(map(math.isfinite, values)):
+            gave = values or f'shape {output.shape}'
             raise ModelMismatchError(
                 f'policy {card.model!r} ({self.bundle.sha256[:12]}) gave {gave}; allowed: finite '
                 f'numbers of shape {wanted}; use an earlier checkpoint.'
             )
-        chosen = output.argmax(axis=1) if isinstance(card.action, DiscreteActions) else output
-        steering_rad, speed_mps = card.action.decode(chosen)[0].tolist()
+        steering_rad, speed_mps = card.action.decode_one(values)
         return DriveCommand(steering_rad=steering_rad, speed_mps=speed_mps)
 
     def encode(self, image: NDArray[np.uint8], scan: NDArray[np.float32] | None,

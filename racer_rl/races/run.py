@@ -10,7 +10,6 @@ import hashlib
 import platform
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from importlib.metadata import version
 from typing import Final
 
@@ -58,9 +57,8 @@ def run_race(plan: RacePlan, entrants: Sequence[Entrant], watch: Watch | None = 
     car, course = car_of(entrants), one_course(plan.track, plan.direction)
     drivers = [_driver(entrant, course, car) for entrant in entrants]
     simulator = build_race(plan, course, car, rgb=_sees_colour(entrants))
-    with closing(Field(simulator, drivers)) as field:
-        race = _Race(simulator, field)
-        race.drive(watch)
+    race = _Race(simulator, Field(simulator, drivers))
+    race.drive(watch)
     return RaceResult(
         plan=plan, entries=tuple(race.entry(index, each) for index, each in enumerate(entrants)),
         track_sha256=hashlib.sha256(course.drawn).hexdigest(),

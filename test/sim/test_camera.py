@@ -3,10 +3,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from racer_sim import vehicle
 from racer_sim.bodies import Box, body_of, car_body
 from racer_sim.camera import BODY, camera_geometry, render
+from racer_sim.camera_boxes import FACE_LIGHT
 from racer_sim.courses import GroundTextures, courses_of
 from racer_sim.ground import GroundStyle, paint_ground
 from racer_sim.track_files import load_track
@@ -186,6 +189,54 @@ def test_the_nearer_box_hides_the_farther(oval, far, order):
     both, _ = only_boxes(oval, far, [near, hidden][::order])
     alone, _ = only_boxes(oval, far, [near])
     assert np.array_equal(both, alone)
+
+
+def cast_at_boxes(image, boxes, x, y, yaw, camera=CAMERA):
+    """An image (H, W) with boxes over it, by the nearest hit of one ray a pixel."""
+    image, nearest = image.copy(), np.full(image.shape, np.inf)
+    column, row = np.meshgrid(np.arange(camera.width_px) + 0.5 - camera.width_px / 2,
+                              np.arange(camera.height_px) + 0.5 - camera.height_px / 2)
+    right, down = column / camera.focal_px, row / camera.focal_px
+    sine, cosine = math.sin(camera.pitch_rad), math.cos(camera.pitch_rad)
+    ahead, up = cosine - down * sine, -down * cosine - sine
+    for box in boxes:
+        turn = yaw - box.yaw_rad
+        to_x, to_y = (x + camera.x_m * math.cos(yaw) - box.x_m,
+                      y + camera.x_m * math.sin(yaw) - box.y_m)
+        origin = (math.cos(box.yaw_rad) * to_x + math.sin(box.yaw_rad) * to_y,
+                  -math.sin(box.yaw_rad) * to_x + math.cos(box.yaw_rad) * to_y,
+                  camera.z_m - box.height_m / 2)
+        ray = (math.cos(turn) * ahead + math.sin(turn) * right,
+               math.sin(turn) * ahead - math.cos(turn) * right, up)
+        enter, leave, face = np.full(image.shape, -np.inf), np.full(image.shape, np.inf), 4
+        for axis, size in enumerate((box.length_m, box.width_m, box.height_m)):
+            with np.errstate(divide='ignore'):
+                near, far_end = ((side * np.sign(ray[axis]) * size / 2 - origin[axis]) / ray[axis]
+                                 for side in (-1, 1))
+            positive = 2 * axis + (ray[axis] > 0) if axis < 2 else 4
+            face = np.where(near > enter, positive, face)
+            enter, leave = np.maximum(enter, near), np.minimum(leave, far_end)
+        hit = (enter < leave) & (enter > 0.0) & (enter < nearest)
+        nearest[hit] = enter[hit]
+        image[hit] = (box.colour[0] * np.array(FACE_LIGHT)[face[hit]]).astype(int)
+    return image
+
+
+@given(placed=st.lists(st.tuples(st.floats(0.5, 2.5), st.floats(-1.2, 1.2), st.floats(-3.0, 3.0),
+                                 st.floats(0.05, 0.6), st.floats(0.05, 0.3)),
+                       min_size=1, max_size=4), yaw=st.floats(-3.0, 3.0))
+@settings(max_examples=40)
+def test_boxes_look_as_rays_find_them(oval, far, placed, yaw):
+    x, y, _ = far
+    boxes = [Box(x_m=x + ahead * math.cos(yaw) - left * math.sin(yaw),
+                 y_m=y + ahead * math.sin(yaw) + left * math.cos(yaw),
+                 yaw_rad=turn, length_m=length, height_m=height, colour=(shade, shade, shade))
+             for shade, (ahead, left, turn, length, height) in zip((250, 200, 140, 70), placed,
+                                                                   strict=False)]
+    seen = Scene(oval, boxes=boxes).shoot(x, y, yaw)[0, 0]
+    expected = cast_at_boxes(Scene(oval).shoot(x, y, yaw)[0, 0], boxes, x, y, yaw)
+    # Rounding decides on which side of an edge the middle of a pixel lies.
+    assert np.mean(seen != expected) < 0.001
 
 
 def test_a_box_behind_the_camera_is_not_drawn(oval, far):

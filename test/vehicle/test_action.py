@@ -74,6 +74,16 @@ def test_continuous_stays_in_its_box_and_inverts_up_to_clipping(output):
     np.testing.assert_allclose(BOX.encode(commands), np.clip(output, -1, 1), atol=1e-12)
 
 
+@given(st.tuples(st.floats(-2.0, 2.0, width=32), st.floats(-2.0, 2.0, width=32)))
+def test_one_car_gets_the_command_of_the_batch_to_the_last_bit(output):
+    assert list(BOX.decode_one(output)) == BOX.decode(np.array([output]))[0].tolist()
+
+
+@given(st.lists(st.sampled_from((-1.0, 0.0, 0.5, 7.0)), min_size=len(TABLE), max_size=len(TABLE)))
+def test_one_car_does_what_its_policy_prefers(output):
+    assert list(TABLE.decode_one(output)) == TABLE.decode(np.array([output]).argmax(1))[0].tolist()
+
+
 def test_continuous_encode_clips_commands_outside_the_box():
     assert BOX.encode(np.array([[1.0, 0.0]])).tolist() == [[1.0, -1.0]]
 
