@@ -21,14 +21,13 @@ from racer_sim.placement import PLACE, locate
 from racer_sim.race_format import RaceFormat
 from racer_sim.simulator import CAR_COLOUR
 from racer_sim.starting_grid import Pose
+from racer_sim.traffic import ASIDE_M
 from racer_vehicle.spec import CarSpec
 
 Records = NDArray[np.void]
 
 CAR: Final = np.zeros(1, dtype=np.int64)
 """The one car's index and the one course's."""
-
-RACING: Final = np.ones(1, dtype=np.bool_)
 
 
 class DrivenGuests:
@@ -99,11 +98,12 @@ class DrivenGuests:
             self._write()
         return len(self.bodies) > 0
 
-    def step(self, pose: Pose) -> bool:
+    def step(self, pose: Pose, *, racing: bool = True) -> bool:
         """Drive the bots one control period.
 
         Args:
             pose: Where the car is.
+            racing: Whether it is in their way.
 
         Returns:
             Whether there are any.
@@ -111,7 +111,7 @@ class DrivenGuests:
         if not self._drive:
             return False
         self._find(pose)
-        self._company.step(CAR, self._places, RACING, self._random)
+        self._company.step(CAR, self._places, np.array([racing]), self._random)
         self._write()
         return True
 
@@ -134,18 +134,19 @@ class DrivenGuests:
         return float(self._places['s_m'][0])
 
 
-def bodies_met(guests: Records, car: CarSpec, others: Mapping[int, Pose]) -> Records:
+def bodies_met(guests: Records, car: CarSpec, others: Mapping[int, Pose | None]) -> Records:
     """What a car can run into: the guests, and the other cars where they are.
 
     Args:
         guests: `BODY`, (K,).
         car: Of all cars.
-        others: Number of each other car, and where it is.
+        others: Number of each other car, and where it is; None: off the track, aside.
 
     Returns:
         `BODY`, (K + others,), a new array.
     """
     cars = np.array([car_body(car, number, CAR_COLOUR) for number in others], dtype=BODY)
     for body, pose in zip(cars, others.values(), strict=True):
-        body['x_m'], body['y_m'], body['yaw_rad'] = pose.x_m, pose.y_m, pose.yaw_rad
+        at = pose or Pose(ASIDE_M, 0.0, 0.0)
+        body['x_m'], body['y_m'], body['yaw_rad'] = at.x_m, at.y_m, at.yaw_rad
     return np.concatenate((guests, cars))

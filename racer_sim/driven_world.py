@@ -98,7 +98,7 @@ class DrivenWorld:
         self.time_ns = START_NS
         self._lift_ns = LIFT_NS if cars == 1 else LIFT_AMONG_OTHERS_NS
         self._starts = [grid_pose(self.course, config.start_share, place) for place in range(cars)]
-        self._car, self._cars = car, cars
+        self._car, self._cars, self._held = car, cars, np.zeros(cars, dtype=np.bool_)
         self._guests = DrivenGuests(config.race, self.course, car, config.seed, self._starts[0])
         self._simulator = Simulator([self.course], car, SimulatorConfig(
             cars=cars, cars_per_world=cars, rgb=config.rgb, boxes=self._guests.boxes,
@@ -120,7 +120,7 @@ class DrivenWorld:
         before = self.motion(0).pose
         self._simulator.move(commands)
         self.time_ns += PERIOD_NS
-        if self._guests.step(before):
+        if self._guests.step(before, racing=not self._held[0]):
             self._show_guests()
 
     def lift(self, car: int, pose: Pose, *, takes_time: bool) -> None:
@@ -136,10 +136,18 @@ class DrivenWorld:
         if car == 0:
             self._guests.put_car(pose)
 
-    @property
-    def has_guests(self) -> bool:
-        """Whether there are boxes or bots."""
-        return len(self._guests.bodies) > 0
+    def hold(self, car: int, *, held: bool) -> None:
+        """Take a car off the track, or let it go on from where it is.
+
+        Held, it stands still; nobody sees it, scans it or meets it.
+
+        Args:
+            car: Which.
+            held: Whether it is off the track from now on.
+        """
+        if held != self._held[car]:
+            self._held[car] = held
+            self._set_pose(car, self.motion(car).pose)
 
     def follow(self, run: int, laps: int) -> None:
         """Move boxes and bots by what race control says of the first car; see `DrivenGuests`."""
@@ -152,13 +160,15 @@ class DrivenWorld:
 
     def _set_pose(self, car: int, pose: Pose) -> None:
         self._simulator.set_pose(np.array([car]), pose.x_m, pose.y_m, pose.yaw_rad)
+        self._simulator.suspend(car, out=bool(self._held[car]))
 
     def _show_guests(self) -> None:
         self._simulator.put_boxes(self._guests.bodies)
 
     def objects(self, car: int) -> NDArray[np.void]:
-        """What a car can run into, now: `BODY`, (K,)."""
-        others = {other: self.motion(other).pose for other in range(self._cars) if other != car}
+        """What a car can run into, now: `BODY`, (K,); those that are held are aside."""
+        others = {other: None if self._held[other] else self.motion(other).pose
+                  for other in range(self._cars) if other != car}
         return bodies_met(self._guests.bodies, self._car, others)
 
     def motion(self, car: int) -> Motion:

@@ -23,6 +23,10 @@ SAME_STAMP_NS: Final = 500_000
 """Stamps that differ by less are the same: on their way they pass through seconds as floats."""
 
 
+NEVER_NS: Final = -10**18
+"""No sensors have this stamp."""
+
+
 class Pace(Protocol):
     """When the next period is driven.
 
@@ -58,6 +62,19 @@ class Pace(Protocol):
         """
         ...
 
+    def judge(self, car: int, stamp_ns: int, *, settled: bool) -> bool:
+        """Race control has spoken about a car.
+
+        Args:
+            car: Which.
+            stamp_ns: Of the sensors it has judged by.
+            settled: Whether no place for the car is to follow.
+
+        Returns:
+            Whether to drive a period now.
+        """
+        ...
+
     def tick(self, now_s: float) -> bool:
         """Whether to drive a period now, by this time of the steady clock."""
         ...
@@ -85,7 +102,11 @@ class Pace(Protocol):
 
 
 class LockStep:
-    """Waits until every car is commanded on its newest image; older commands are ignored."""
+    """Waits until every car is commanded on its newest image; older commands are ignored.
+
+    And, for cars whose race control has ever spoken, until it has judged by the same moment: what
+    it moves or holds is elsewhere in the next period, however slow the machine is.
+    """
 
     def __init__(self, cars: int, repeat_after_s: float = 0.5) -> None:
         """Begin with nothing offered.
@@ -98,6 +119,7 @@ class LockStep:
         self._repeat_after_s = repeat_after_s
         self._commands: list[DriveCommand | None] = [None] * cars
         self._stamps_ns: list[int | None] = [None] * cars
+        self._judged_ns: list[int | None] = [None] * cars
         self._offered_s = [0.0] * cars
 
     def offer(self, car: int, stamp_ns: int, now_s: float) -> None:
@@ -108,13 +130,32 @@ class LockStep:
 
     def accept(self, car: int, command: DriveCommand, stamp_ns: int, now_s: float) -> bool:
         """As of the protocol: drives when every car is commanded."""
-        offered_ns = self._stamps_ns[car]
-        if (offered_ns is None or abs(stamp_ns - offered_ns) > SAME_STAMP_NS
-                or self._commands[car] is not None):
+        if not self._is_newest(car, stamp_ns) or self._commands[car] is not None:
             self.ignored += 1
             return False
         self._commands[car] = command
-        return None not in self._commands
+        return self._is_complete
+
+    def _is_newest(self, car: int, stamp_ns: int | None) -> bool:
+        """Whether a stamp is that of the newest sensors of a car."""
+        offered_ns = self._stamps_ns[car]
+        return (offered_ns is not None and stamp_ns is not None
+                and abs(stamp_ns - offered_ns) <= SAME_STAMP_NS)
+
+    def _is_awaited(self, car: int) -> bool:
+        """Whether a word about the newest sensors of a car is still to come."""
+        judged_ns = self._judged_ns[car]
+        return self._commands[car] is None or (judged_ns is not None
+                                               and not self._is_newest(car, judged_ns))
+
+    @property
+    def _is_complete(self) -> bool:
+        return not any(map(self._is_awaited, range(len(self._commands))))
+
+    def judge(self, car: int, stamp_ns: int, *, settled: bool) -> bool:
+        """As of the protocol; drives when this was what all waited for."""
+        self._judged_ns[car] = stamp_ns if settled else NEVER_NS
+        return self._is_complete
 
     def tick(self, now_s: float) -> bool:
         """As of the protocol: time stands still until commands come."""
@@ -131,8 +172,8 @@ class LockStep:
 
     def overdue(self, now_s: float) -> tuple[int, ...]:
         """As of the protocol."""
-        return tuple(car for car, command in enumerate(self._commands)
-                     if command is None and self._stamps_ns[car] is not None
+        return tuple(car for car, stamp_ns in enumerate(self._stamps_ns)
+                     if stamp_ns is not None and self._is_awaited(car)
                      and now_s - self._offered_s[car] >= self._repeat_after_s)
 
 
@@ -164,6 +205,10 @@ class RealTime:
     def accept(self, car: int, command: DriveCommand, stamp_ns: int, now_s: float) -> bool:
         """As of the protocol; takes any command, as a motor does."""
         self._commands[car], self._arrived_s[car] = command, now_s
+        return False
+
+    def judge(self, car: int, stamp_ns: int, *, settled: bool) -> bool:
+        """As of the protocol; nothing waits for it."""
         return False
 
     def tick(self, now_s: float) -> bool:

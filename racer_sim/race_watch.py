@@ -1,8 +1,8 @@
 """Race control by ground truth alone: one car's poses in, status and where to put the car out.
 
-The judge is `RaceControl`, as in training. The simulator is not asked, so any simulator will do,
-and it does not hold a car for a penalty: whoever watches puts the car back each time it moves.
-Crashes are seen where somebody tells what stands and drives around the car.
+The judge is `RaceControl`, as in training. The simulator is not asked, so any simulator will do.
+It is told when a car is held, and takes it off the track for so long. Crashes are seen where
+somebody tells what stands and drives around the car.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -68,6 +68,9 @@ class RaceState:
         cause: Status of the last of them; empty without.
         steps: Control periods since the car moved.
         time_s: The same, seconds.
+        held: Whether the car is off the track: not to move, to be seen or to be met.
+        lifting: Whether it is about to be put elsewhere, by `sim/place`; it is held until it is
+            seen there.
         stamp_s: Of the ground truth this is about.
     """
 
@@ -81,6 +84,8 @@ class RaceState:
     cause: str = ''
     steps: int = 0
     time_s: float = 0.0
+    held: bool = False
+    lifting: bool = False
     stamp_s: float = 0.0
 
     def to_json(self) -> str:
@@ -118,13 +123,15 @@ class RaceWatch:
         state: After the last observation.
     """
 
-    def __init__(self, course: Course, rules: RaceRules, car: CarSpec) -> None:
+    def __init__(self, course: Course, rules: RaceRules, car: CarSpec, *,
+                 leaves: bool = False) -> None:
         """Wait for the car; the first run begins where it is first seen.
 
         Args:
             course: What it drives on.
             rules: What counts.
             car: Where its wheels are.
+            leaves: Whether it leaves the track to others when its run is over.
         """
         self.course, self.rules = course, rules
         self.state = RaceState()
@@ -135,8 +142,7 @@ class RaceWatch:
         self._states = np.zeros(1, dtype=vehicle.STATE)
         self._collisions = Collisions(car, rules.blame)
         self._objects = NOTHING
-        self._held: Pose | None = None
-        self._lane = 0.0
+        self._leaves = leaves
         self._wanted: Pose | None = None
         self._asked = 0
         self._pose: Pose | None = None
@@ -167,7 +173,7 @@ class RaceWatch:
     def _forget(self) -> None:
         """A new run: nothing of the last one counts."""
         self._control.race[:] = 0
-        self._wanted, self._pose, self._held = None, None, None
+        self._wanted, self._pose = None, None
         self._lap_times_s, self._lap_clean, self._last_lap = [], [], []
         self._trail.clear()
         self.state = RaceState(run=self.state.run + 1, stamp_s=self.state.stamp_s)
@@ -193,19 +199,19 @@ class RaceWatch:
         if self._wanted is not None:
             if pose.distance_m(self._wanted) > STANDS_WITHIN_M:
                 self._asked += 1
+                self.state = replace(self.state, held=True, lifting=True, stamp_s=stamp_s)
                 return self._wanted if self._asked % ASK_AGAIN == 0 else None
             self._wanted, self._pose, self._stamp_s = None, pose, stamp_s
         if self._pose is None or self._was_lifted(self._pose, pose, stamp_s - self._stamp_s):
             self._forget()
             self._pose, self._stamp_s = pose, stamp_s
         periods = math.floor((stamp_s - self._stamp_s) / CONTROL_PERIOD_S + 0.5)
-        hold = None
         if periods:
-            hold = self._judge((self._pose, before), (pose, self._objects), periods)
+            self._judge((self._pose, before), (pose, self._objects), periods)
             # Whole periods, not to `stamp_s`: what is left over counts towards the next one.
             self._pose, self._stamp_s = pose, self._stamp_s + periods * CONTROL_PERIOD_S
         self._report(stamp_s)
-        return hold
+        return self._wanted
 
     def _was_lifted(self, before: Pose, now: Pose, gap_s: float) -> bool:
         """Whether somebody else put the car elsewhere, or its simulator began anew."""
@@ -220,8 +226,8 @@ class RaceWatch:
         return Status(self._control.race['status'][0])
 
     def _judge(self, then: tuple[Pose, Records], seen: tuple[Pose, Records],
-               periods: int) -> Pose | None:
-        """Judge periods of even motion between two poses; returns where the car must be put.
+               periods: int) -> None:
+        """Judge periods of even motion between two poses.
 
         Where the car was between them is a guess that cuts bends: only where it was seen can it
         be off the track, or crash. What stands around moves when it hears of a new run, so the
@@ -244,13 +250,8 @@ class RaceWatch:
                 np.array([hit and period == periods]))
             self._note(verdict.laps)
             if verdict.released[0]:
-                return self._put_back()
-        if self._status != Status.PAUSE:
-            return None
-        if self._held is None:
-            self._lane = LANE_SHARE * (1.0 if self._places['lateral_m'][0] > 0.0 else -1.0)
-            self._held = self._hold()
-        return self._held
+                self._put_back()
+                return
 
     def _locate(self, pose: Pose) -> None:
         """Find the car on its course."""
@@ -268,8 +269,8 @@ class RaceWatch:
             self._last_lap = list(self._trail)
             self._trail.clear()
 
-    def _hold(self) -> Pose:
-        """Where a car stands for its penalty, and goes on: at its progress.
+    def _way_back(self) -> Pose:
+        """Where a car goes on after its penalty: at its progress.
 
         In the middle of the track, or where things stand on it, amid the nearer lane where there
         is room, and behind what it hit; by the rules past it, where it hit it time and again.
@@ -280,22 +281,25 @@ class RaceWatch:
             return grid_pose(self.course, s_m / track.length_m, 0)
         if race['cause'] == Status.CRASHED:
             s_m += PLACING_GAP_M if 0 < mercy <= race['crashes_here'] else -PLACING_GAP_M
-        return self._collisions.place(track, s_m, self._lane, self._objects)
+        lane = LANE_SHARE * (1.0 if self._places['lateral_m'][0] > 0.0 else -1.0)
+        return self._collisions.place(track, s_m, lane, self._objects)
 
-    def _put_back(self) -> Pose:
-        """Let the car go on after its penalty, from where it was held."""
-        self._wanted, self._asked, self._held = self._hold(), 0, None
+    def _put_back(self) -> None:
+        """Have the car go on after its penalty."""
+        self._wanted, self._asked = self._way_back(), 0
         self._locate(self._wanted)
         self._control.put_back(CARS, self._places['s_m'], self._geometry.length_m)
-        return self._wanted
 
     def _report(self, stamp_s: float) -> None:
         """Renew `state`."""
-        race = self._control.race[0]
+        race, lifting = self._control.race[0], self._wanted is not None
+        over = self._status.label in OVER
         self.state = RaceState(
             run=self.state.run, status=Status(race['status']).label,
             progress_percent=float(self._control.progress_percent(self._geometry.length_m)[0]),
             laps=int(race['laps']), lap_times_s=tuple(self._lap_times_s),
             lap_clean=tuple(self._lap_clean), incidents=int(race['incidents']),
             cause=Status(race['cause']).label if race['incidents'] else '',
-            steps=int(race['steps']), time_s=float(race['time_s']), stamp_s=stamp_s)
+            steps=int(race['steps']), time_s=float(race['time_s']),
+            held=lifting or self._status == Status.PAUSE or (over and self._leaves),
+            lifting=lifting, stamp_s=stamp_s)

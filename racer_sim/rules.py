@@ -184,6 +184,15 @@ class RaceControl:
         """End the runs of cars (K,) that cannot go on; they are out of everybody's way."""
         self.race['status'][cars] = _PARK
 
+    def suspend(self, car: int, *, out: bool) -> None:
+        """Take a car out of everybody's way, or let it go on, for whoever judges by other means.
+
+        Args:
+            car: Index.
+            out: Whether it is not in the race now.
+        """
+        self.race['status'][car] = _PAUSE if out else _IN_PROGRESS
+
     @property
     def frozen(self) -> Bools:
         """Cars that must not move: not in a race, or serving a penalty."""

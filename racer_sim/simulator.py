@@ -280,6 +280,11 @@ class Simulator:
             return self._traffic.overlaps(self.body_margin_m, self.body_margin_m)
         return self._traffic.guilty(self.state, self.body_margin_m)
 
+    def suspend(self, car: int, *, out: bool) -> None:
+        """As `RaceControl.suspend`, at once for everybody's sensors."""
+        self.control.suspend(car, out=out)
+        self._move_bodies()
+
     def move_obstacles(self, cars: Indices) -> None:
         """Let boxes that are moved between laps take new places, away from the car.
 

@@ -347,7 +347,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         stale_after_s=None,
         unit='JSON',
         frame='',
-        meaning='status, progress %, laps, lap times, incidents, steps; each lap moves the boxes',
+        meaning='status, progress %, laps, lap times, incidents, steps, whether the car is held',
     ),
     Topic(
         name='race/markers',

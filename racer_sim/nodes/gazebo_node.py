@@ -63,7 +63,7 @@ class GazeboNode(Node):
             told: Any = self.create_guard_condition(self._on_bridged_command)
             self._world.cars[0].listen(told.trigger)
         if self._world.has_guests:
-            self._cars[0].follow_race(self._world.follow)
+            self._cars[0].follow_race(lambda state: self._world.follow(state.run, state.laps))
         Diagnostics(self, self._report)
         self.create_timer(self._pace.tick_s if self._lockstep else self._tick_s, self._tick,
                           clock=Clock(clock_type=ClockType.STEADY_TIME))

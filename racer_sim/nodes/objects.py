@@ -14,6 +14,7 @@ from racer_sim.bodies import BOT_OWNER, OBSTACLE_OWNER, WALL_OWNER
 from racer_sim.camera import BODY
 from racer_sim.nodes.poses import pose_message, pose_of
 from racer_sim.starting_grid import Pose
+from racer_sim.traffic import ASIDE_M
 from racer_vehicle import contract
 from racer_vehicle.errors import MessageError
 from racer_vehicle.nodes import ros
@@ -32,7 +33,7 @@ LARGEST_M: Final = 100.0
 
 
 def objects_message(bodies: Records, stamp_s: float) -> MarkerArray:
-    """Bodies of one moment.
+    """Bodies of one moment; those that are aside are told to be gone.
 
     Args:
         bodies: `BODY`, (K,).
@@ -46,6 +47,9 @@ def _marker(number: int, body: np.void, stamp_s: float) -> Marker:
     kind = KINDS.get(int(body['owner']), CAR)
     marker = Marker(ns=kind, id=number, type=Marker.CUBE, action=Marker.ADD)
     marker.header.frame_id, marker.header.stamp = FRAME, ros.to_stamp(stamp_s)
+    if body['x_m'] == ASIDE_M:
+        marker.action = Marker.DELETE
+        return marker
     marker.pose = pose_message(Pose(float(body['x_m']), float(body['y_m']),
                                     float(body['yaw_rad'])))
     marker.pose.position.z = float(body['height_m']) / 2.0
@@ -63,16 +67,17 @@ def objects_of(message: MarkerArray) -> tuple[Records, float]:
         message: Of `sim/objects`.
 
     Returns:
-        `BODY` (K,), K at least 1; cars are owned by numbers from 1, because 0 is who reads it.
-        And seconds.
+        `BODY` (K,), without those that are gone; cars are owned by numbers from 1, because 0 is
+        who reads it. And seconds.
 
     Raises:
-        MessageError: It holds no bodies, too many, or some that cannot be.
+        MessageError: It holds no markers, too many, or some that cannot be.
     """
     markers = message.markers
     if not 1 <= len(markers) <= MOST:
         raise MessageError(f'it has {len(markers)} objects; allowed: 1 to {MOST}.')
-    return (np.array([_body(marker) for marker in markers], dtype=BODY),
+    there = [marker for marker in markers if marker.action == Marker.ADD]
+    return (np.array([_body(marker) for marker in there], dtype=BODY),
             ros.to_seconds(markers[0].header.stamp))
 
 

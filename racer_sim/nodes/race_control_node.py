@@ -53,7 +53,7 @@ class RaceControlNode(Node):
             description='of the lap, where a reset puts the car; the next one goes by it',
             floating_point_range=[FloatingPointRange(from_value=0.0, to_value=1.0)]))
         course = one_course(settings.track, settings.direction)
-        self._watch = RaceWatch(course, settings.rules, self._car)
+        self._watch = RaceWatch(course, settings.rules, self._car, leaves=settings.leaves)
         self._track_markers, self._pose = track_markers(course.track), Pose(0.0, 0.0, 0.0)
         self._drops, self._last_status, self._moments = Drops(self), '', Moments()
         self._grid_place = settings.place

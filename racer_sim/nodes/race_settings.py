@@ -26,6 +26,9 @@ class RaceSettings:
     mercy_crashes: int = setting(0, 'so many crashes in a row at one place, and the car is put '
                                  'past it; 0: never', low=0, high=1000)
 
+    leaves: bool = setting(False, 'a car whose run is over is off the track until the next, and '
+                                  'not met by others')
+
     def __post_init__(self) -> None:
         require_settings(self)
 

@@ -14,6 +14,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from racer_sim.driven_world import DrivenWorld
 from racer_sim.nodes.sim_settings import SimSettings
 from racer_sim.nodes.simulated_car import SimulatedCar
+from racer_sim.race_watch import RaceState
 from racer_sim.starting_grid import Pose
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
@@ -48,8 +49,7 @@ class SimNode(Node):
         for index, simulated in enumerate(self._cars):
             simulated.listen(partial(self._on_command, index), partial(self._on_place, index),
                              partial(self._on_place, index, self._world.start_of(index)))
-        if self._world.has_guests:
-            self._cars[0].follow_race(self._world.follow)
+            simulated.follow_race(partial(self._on_race, index))
         Diagnostics(self, self._report)
         self.create_timer(self._pace.tick_s, self._tick,
                           clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -74,6 +74,14 @@ class SimNode(Node):
         self._world.drive(*self._pace.commands())
         self._rate.note(time.monotonic())
         self._show(range(len(self._cars)))
+
+    def _on_race(self, car: int, state: RaceState) -> None:
+        self._world.hold(car, held=state.held)
+        if car == 0:
+            self._world.follow(state.run, state.laps)
+        if self._pace.judge(car, round(state.stamp_s * ros.NANOSECONDS),
+                            settled=not state.lifting):
+            self._drive()
 
     def _on_place(self, car: int, pose: Pose) -> None:
         stands_still = self._pace.forget(car)

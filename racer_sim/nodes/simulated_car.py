@@ -92,11 +92,11 @@ class SimulatedCar:
         ros.subscription(self._node, PLACE, on_place, self._namespace)
         ros.service(self._node, 'sim/reset', on_reset, self._namespace)
 
-    def follow_race(self, follow: Callable[[int, int], None]) -> None:
+    def follow_race(self, follow: Callable[[RaceState], None]) -> None:
         """Listen to race control.
 
         Args:
-            follow: Told the number of the run, and how many laps are completed in it.
+            follow: Told what it says of this car.
         """
         def on_state(message: Any) -> None:
             try:
@@ -106,7 +106,7 @@ class SimulatedCar:
                 return
             if all(isinstance(number, int) and 0 <= number < MOST_RUNS
                    for number in (state.run, state.laps)):
-                follow(state.run, state.laps)
+                follow(state)
             else:
                 self._drops.note(RACE, f'run is {state.run!r} and laps {state.laps!r}; allowed: '
                                        f'whole numbers from 0 to {MOST_RUNS - 1}.')

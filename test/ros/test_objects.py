@@ -20,6 +20,7 @@ from racer_sim.nodes.race_control_node import RaceControlNode
 from racer_sim.nodes.sim_node import SimNode
 from racer_sim.race_watch import RaceState
 from racer_sim.starting_grid import Pose, one_course
+from racer_sim.traffic import ASIDE_M
 from racer_vehicle.errors import ConfigError, MessageError
 from racer_vehicle.nodes import ros
 from racer_vehicle.spec import CarSpec
@@ -162,8 +163,10 @@ def test_boxes_move_with_each_lap_that_race_control_counts(graph, simulator):
     race = Race(graph, simulator, obstacles=2, seed=3)
     states, seen = graph.publisher('race/state'), []
     for run, laps in ((1, 0), (1, 1), (1, 1), (2, 0)):
-        states.publish(String(data=RaceState(run=run, laps=laps).to_json()))
-        graph.spin_for(0.1)
+        # It is waited for, so the next period has them where they belong.
+        states.publish(String(data=RaceState(run=run, laps=laps,
+                                             stamp_s=race.now_ns / 1e9).to_json()))
+        graph.spin_for(0.0 if laps else 0.1)
         race.drive(1, 0.0)
         seen.append(race.objects[['x_m', 'y_m']].tolist())
     assert seen[1] == seen[2]
@@ -171,7 +174,7 @@ def test_boxes_move_with_each_lap_that_race_control_counts(graph, simulator):
     for broken_state in ('no state', RaceState(run='next', laps=1).to_json(),
                          RaceState(run=-1).to_json(), RaceState(run=2**70).to_json()):
         states.publish(String(data=broken_state))
-        graph.spin_for(0.05)
+        states.publish(String(data=RaceState(run=2, stamp_s=race.now_ns / 1e9).to_json()))
         race.drive(1, 0.0)
     assert race.objects[['x_m', 'y_m']].tolist() == seen[-1]
 
@@ -270,6 +273,16 @@ def test_bodies_survive_their_way_as_markers(boxes):
     assert stamp_s == 12.5
     for name in BODY.names:
         assert read[name] == pytest.approx(bodies[name], abs=1e-9), name
+
+
+def test_what_is_aside_is_gone_from_the_picture_and_from_what_can_be_met():
+    bodies = np.array([body_of(Box(x_m=1.0, y_m=2.0))] * 2)
+    bodies['x_m'][1] = ASIDE_M
+    message = objects_message(bodies, 3.5)
+    assert [marker.action for marker in message.markers] == [Marker.ADD, Marker.DELETE]
+    read, stamp_s = objects_of(message)
+    assert (read['x_m'].tolist(), stamp_s) == ([1.0], 3.5)
+    assert len(objects_of(objects_message(bodies[1:], 3.5))[0]) == 0
 
 
 def broken(**changes):

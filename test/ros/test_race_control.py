@@ -86,7 +86,9 @@ def test_with_resets_the_car_is_put_back_on_the_track(graph):
     car.go(1.0)
     for lateral_m in (0.4, 0.8, 1.2):
         car.go(STEP_M, lateral_m)
-    assert car.state.status == 'pause'
+    assert (car.state.status, car.state.held) == ('pause', True)
+    for _ in range(6):
+        car.go(0.0)
     graph.until(lambda: car.places, 'it is put back')
     position = car.places[-1].pose.position
     assert TRACK.is_on_surface((position.x, position.y))

@@ -88,6 +88,17 @@ def test_bots_drive_on_and_stop_behind_the_car():
     assert places(one) == ([after.x_m], [after.y_m])
 
 
+def test_bots_drive_through_a_car_that_is_held():
+    one, two = guests(ONE_BOT), guests(ONE_BOT)
+    at = Pose(*(float(one.bodies[name][0]) for name in ('x_m', 'y_m', 'yaw_rad')))
+    ahead = Pose(at.x_m + 0.45 * np.cos(at.yaw_rad), at.y_m + 0.45 * np.sin(at.yaw_rad),
+                 at.yaw_rad)
+    one.step(ahead)
+    assert places(one) == ([at.x_m], [at.y_m])
+    two.step(ahead, racing=False)
+    assert places(two) != ([at.x_m], [at.y_m])
+
+
 def test_a_box_is_seen_scanned_and_told_of():
     driven = world(NAMED)
     s_m = 0.1 * COURSE.track.length_m

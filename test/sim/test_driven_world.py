@@ -12,6 +12,7 @@ from racer_sim.driven_world import (
 from racer_sim.simulator import Simulator
 from racer_sim.simulator_config import SimulatorConfig
 from racer_sim.starting_grid import Pose, grid_pose, one_course
+from racer_sim.traffic import ASIDE_M
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.spec import CarSpec
 
@@ -85,6 +86,28 @@ def test_cars_start_on_a_grid_and_see_each_other():
     three.lift(0, Pose(50.0, 50.0, 0.0), takes_time=True)
     three.lift(1, Pose(60.0, 50.0, 0.0), takes_time=True)
     assert not np.array_equal(three.images()[2], third)
+
+
+def test_a_car_that_is_held_stands_still_and_is_neither_seen_nor_scanned_nor_met():
+    pair, alone = world(cars=2), world()
+    at = pair.motion(0).pose
+    ahead = Pose(at.x_m + 0.8 * np.cos(at.yaw_rad), at.y_m + 0.8 * np.sin(at.yaw_rad), at.yaw_rad)
+    pair.lift(1, ahead, takes_time=False)
+    alone.lift(0, at, takes_time=False)
+    assert np.isfinite(pair.scans()[0]).any()
+    pair.hold(1, held=True)
+    assert np.array_equal(pair.images()[0], alone.images()[0])
+    assert np.isinf(pair.scans()[0]).all()
+    assert pair.objects(0)['x_m'].tolist() == [ASIDE_M]
+    drive(pair, 3, 0.0, 2.0)
+    assert pair.motion(1).pose.distance_m(ahead) == 0.0
+    pair.lift(1, at, takes_time=False)
+    drive(pair, 3, 0.0, 2.0)
+    assert pair.motion(1).pose.distance_m(at) == 0.0, 'being put elsewhere does not free it'
+    pair.hold(1, held=False)
+    drive(pair, 3, 0.0, 2.0)
+    assert pair.motion(1).pose.distance_m(at) > 0.02
+    assert pair.objects(0)['x_m'] == pytest.approx(pair.motion(1).pose.x_m)
 
 
 def test_start_share_and_direction_choose_the_start():

@@ -73,6 +73,30 @@ def test_lost_messages_are_noticed_for_the_car_that_is_waited_for(pace):
     assert LockStep(1).overdue(1e9) == (), 'nothing was offered yet'
 
 
+def test_a_period_waits_for_race_control_once_that_has_spoken(pace):
+    assert not pace.judge(0, 0, settled=True)
+    pace.accept(0, LEFT, 0, 100.1)
+    assert pace.accept(1, RIGHT, 0, 100.1), 'the other car has none'
+    for car in (0, 1):
+        pace.offer(car, PERIOD_NS, now_s=100.2)
+    pace.accept(1, RIGHT, PERIOD_NS, 100.2)
+    assert not pace.accept(0, LEFT, PERIOD_NS, 100.2)
+    assert not pace.judge(0, 0, settled=True), 'it has said so before'
+    assert pace.overdue(100.8) == (0,), 'ground truth that was lost is sent again'
+    assert pace.judge(0, PERIOD_NS, settled=True)
+
+
+def test_a_period_waits_for_the_place_that_race_control_announces():
+    pace = LockStep(1)
+    pace.offer(0, 0, now_s=100.0)
+    pace.accept(0, LEFT, 0, 100.1)
+    assert not pace.judge(0, 0, settled=False)
+    pace.forget(0)
+    pace.offer(0, PERIOD_NS, now_s=100.2)
+    assert not pace.judge(0, PERIOD_NS, settled=True)
+    assert pace.accept(0, LEFT, PERIOD_NS, 100.2)
+
+
 def real_time(cars=1, factor=1.0):
     """Real time whose current period began at 10.0 s."""
     pace = RealTime(cars, factor)
@@ -89,6 +113,7 @@ def test_real_time_applies_commands_when_they_come():
     assert after_s[0] == pytest.approx(0.02), 'twice as much on the simulated clock'
     assert pace.tick_s == pytest.approx(CONTROL_PERIOD_S / 2)
     assert pace.overdue(1e9) == ()
+    assert not pace.judge(0, 0, settled=True), 'nothing waits for it'
 
 
 def test_real_time_goes_on_with_a_command_until_it_is_stale():

@@ -22,8 +22,8 @@ TRACK = COURSE.track
 class Car:
     """A car that is carried along the course by hand, and seen by race control."""
 
-    def __init__(self, **rules):
-        self.watch = RaceWatch(COURSE, RaceRules(**rules), CAR)
+    def __init__(self, *, leaves=False, **rules):
+        self.watch = RaceWatch(COURSE, RaceRules(**rules), CAR, leaves=leaves)
         self.s_m, self.stamp_s, self.lateral_m = 0.0, 100.0, 0.0
         self.see()
 
@@ -122,19 +122,38 @@ def test_with_resets_the_car_is_held_for_its_penalty_and_then_let_go():
     car.lateral_m = 0.45
     car.go(0.12)
     car.lateral_m = 0.9
-    hold = car.go(0.12)
-    assert car.watch.state.status == 'pause'
-    assert TRACK.is_on_surface((hold.x_m, hold.y_m))
+    assert car.go(0.12) is None
+    state = car.watch.state
+    assert (state.status, state.held, state.lifting) == ('pause', True, False)
+    penalty = round(1.0 / CONTROL_PERIOD_S)
+    assert car.stand(penalty) == [None] * penalty, 'it stays where it is'
+    (back,) = car.stand(1)
+    assert TRACK.is_on_surface((back.x_m, back.y_m))
+    state = car.watch.state
+    assert (state.status, state.held, state.lifting) == ('in_progress', True, True)
+    car.stand(1)
+    assert car.watch.state.lifting, 'it has not been put there yet'
     car.lateral_m = 0.0
-    asked = car.stand(round(1.0 / CONTROL_PERIOD_S) + 2)
-    assert all(asked[:14]), 'it is held in every period of the penalty'
-    assert asked[-1] is None
-    assert car.watch.state.status == 'in_progress'
+    car.stand(1)
+    state = car.watch.state
+    assert (state.status, state.held, state.lifting) == ('in_progress', False, False)
     assert car.watch.state.progress_percent == pytest.approx(before, abs=3.0)
     car.go(TRACK.length_m - 2.0)
     assert car.watch.state.status == 'lap_complete'
     assert car.watch.state.lap_clean == (False,)
     assert car.watch.state.lap_times_s[0] > TRACK.length_m / 0.12 * CONTROL_PERIOD_S + 0.9
+
+
+@pytest.mark.parametrize('leaves', [False, True])
+def test_a_car_whose_run_is_over_leaves_the_track_where_others_race_on(leaves):
+    car = Car(leaves=leaves)
+    car.go(TRACK.length_m + 0.2)
+    assert car.watch.state.status == 'lap_complete'
+    assert car.watch.state.held == leaves
+    car.watch.begin(0.0)
+    car.s_m = 0.0
+    car.stand(1)
+    assert not car.watch.state.held
 
 
 def test_a_reset_begins_a_new_run_where_the_car_is_put():
@@ -191,7 +210,8 @@ def test_it_judges_as_the_simulator_that_trains_does():
 
 
 def test_a_state_survives_its_way_as_text():
-    state = RaceState(run=2, status='pause', lap_times_s=(7.5, 8.0), lap_clean=(True, False))
+    state = RaceState(run=2, status='pause', lap_times_s=(7.5, 8.0), lap_clean=(True, False),
+                      held=True)
     assert RaceState.from_json(state.to_json()) == state
     assert 'last 8.00 s  pause' in state.headline
 
@@ -236,16 +256,17 @@ def test_who_passes_a_box_has_not_crashed():
 
 def test_after_a_crash_the_car_is_held_for_its_penalty_behind_what_it_hit():
     car = Company(box(), resets=3, collision_penalty_s=2.0)
-    hold = car.go(BOX_AT_M)
+    assert car.go(BOX_AT_M) is None
     assert (car.watch.state.status, car.watch.state.cause) == ('pause', 'crashed')
-    at = TRACK.project((hold.x_m, hold.y_m))
+    asked = car.stand(round(2.0 / CONTROL_PERIOD_S) + 1)
+    back = next(place for place in asked if place is not None)
+    assert asked.index(back) == pytest.approx(2.0 / CONTROL_PERIOD_S, abs=3)
+    at = TRACK.project((back.x_m, back.y_m))
     assert BOX_AT_M - 2.2 < float(at.s_m) < BOX_AT_M - 1.0
     assert abs(float(at.lateral_m)) > 0.1, 'amid a lane'
     car.s_m, car.lateral_m = float(at.s_m), float(at.lateral_m)
-    asked = car.stand(round(2.0 / CONTROL_PERIOD_S) + 2)
-    assert sum(place is not None for place in asked) == pytest.approx(
-        2.0 / CONTROL_PERIOD_S, abs=2)
-    assert car.watch.state.status == 'in_progress'
+    assert car.stand(1) == [None]
+    assert (car.watch.state.status, car.watch.state.held) == ('in_progress', False)
     assert car.watch.state.incidents == 1
 
 
@@ -253,13 +274,13 @@ def test_by_mercy_the_car_is_put_past_what_it_hits_time_and_again():
     car = Company(box(), resets=9, collision_penalty_s=0.2, mercy_crashes=2)
     places_m = []
     for _ in range(2):
-        hold = None
-        while hold is None:
-            hold = car.go(0.12)
-        at = TRACK.project((hold.x_m, hold.y_m))
+        while not car.watch.state.held:
+            car.go(0.12)
+        back = next(place for place in car.stand(6) if place is not None)
+        at = TRACK.project((back.x_m, back.y_m))
         places_m.append(float(at.s_m))
         car.s_m, car.lateral_m = places_m[-1], float(at.lateral_m)
-        car.stand(6)
+        car.stand(1)
         car.lateral_m = 0.0
     assert places_m[0] < BOX_AT_M < places_m[1]
 
