@@ -78,11 +78,11 @@ def own_node(name, namespace, **parameters):
     )
 
 
-def car(namespace, place):
+def car(namespace, place, waits):
     """One simulated car, with its race control; a group keeps its arguments to itself."""
     return GroupAction([
         included('vehicle.launch.py', namespace=namespace, camera='simulated', lidar='simulated',
-                 motor='simulated', start_enabled='true', use_sim_time='true',
+                 motor='simulated', start_enabled='true', use_sim_time='true', wait_for_scan=waits,
                  model=LaunchConfiguration('model'), inference=LaunchConfiguration('inference')),
         own_node('race_control', namespace, use_sim_time=True, place=place,
                  track=argument('track'), direction=argument('direction'),
@@ -114,9 +114,10 @@ def cars(context):
     """The simulator, as many cars as were asked for, and rviz if wanted."""
     within = LaunchConfiguration('namespace').perform(context)
     names = list(car_namespaces(int(LaunchConfiguration('cars').perform(context))))
+    waits = str(LaunchConfiguration('mode').perform(context) == 'lockstep').lower()
     paths = ['/'.join(filter(None, (within, name))) for name in names]
     return [*simulation(context, within, names),
-            *(car(path, place) for place, path in enumerate(paths)),
+            *(car(path, place, waits) for place, path in enumerate(paths)),
             included('rviz.launch.py', IfCondition(LaunchConfiguration('rviz')),
                      namespace=paths[0])]
 

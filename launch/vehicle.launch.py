@@ -21,6 +21,7 @@ ARGUMENTS = (
     ('lidar', 'rplidar', 'driver: rplidar, simulated or fake'),
     ('motor', 'pwm', 'driver: pwm, pca9685, simulated or fake'),
     ('inference', 'true', 'false: no policy drives, e.g. because a trainer does'),
+    ('wait_for_scan', 'false', "true: decide with the scan of the image's moment, in lock-step"),
     ('start_enabled', 'false', 'true: the car drives as soon as it is told to'),
     ('use_sim_time', 'false', 'true: by /clock, as in simulation'),
 )
@@ -44,7 +45,8 @@ def text(argument):
 
 def generate_launch_description():
     """Camera, lidar, motor and inference."""
-    enabled = ParameterValue(LaunchConfiguration('start_enabled'), value_type=bool)
+    enabled, waits = (ParameterValue(LaunchConfiguration(name), value_type=bool)
+                      for name in ('start_enabled', 'wait_for_scan'))
     return LaunchDescription([
         *(DeclareLaunchArgument(name, default_value=default, description=meaning)
           for name, default, meaning in ARGUMENTS),
@@ -52,5 +54,5 @@ def generate_launch_description():
         car_node('lidar', driver=text('lidar')),
         car_node('motor', driver=text('motor'), start_enabled=enabled),
         car_node('inference', IfCondition(LaunchConfiguration('inference')),
-                 bundle=text('model')),
+                 bundle=text('model'), wait_for_scan=waits),
     ])

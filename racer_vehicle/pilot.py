@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from racer_vehicle import contract
 from racer_vehicle.errors import ConfigError, ModelMismatchError
 from racer_vehicle.policy import LoadedPolicy
 from racer_vehicle.signals import NEUTRAL, DriveCommand, Frame, Scan
 from racer_vehicle.staleness import Freshness
+
+SAME_MOMENT_S: Final = 0.0005
+"""Stamps that differ by less are the same: on their way they pass through seconds as floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,13 @@ class Choice:
         command: To send; None: the image was dropped.
         trouble: Kind of trouble, for counting; empty when there was none.
         why: In words.
+        waits: Whether it is to be asked again with the next scan.
     """
 
     command: DriveCommand | None
     trouble: str = ''
     why: str = ''
+    waits: bool = False
 
 
 class PolicyPilot:
@@ -35,8 +41,14 @@ class PolicyPilot:
         image_age: Of the last image.
     """
 
-    def __init__(self) -> None:
-        """Begin without a policy."""
+    def __init__(self, *, wait_for_scan: bool = False) -> None:
+        """Begin without a policy.
+
+        Args:
+            wait_for_scan: A policy that reads scans gets that of the image's own moment and no
+                other. A car's scanner turns as it likes, so there the newest one has to do.
+        """
+        self._wait_for_scan = wait_for_scan
         self.policy: LoadedPolicy | None = None
         self.image_age = Freshness(contract.topic('camera/image_raw'))
         self._scan_age = Freshness(contract.topic('scan'))
@@ -70,6 +82,9 @@ class PolicyPilot:
             return Choice(None, 'no policy', 'there is no policy yet')
         if frame.stamp_s == self._stamp_s:
             return Choice(self._command)
+        if self._wait_for_scan and self.policy.reads_scans and not (
+                self._scan and abs(self._scan.stamp_s - frame.stamp_s) <= SAME_MOMENT_S):
+            return Choice(None, waits=True)
         choice = self._ask(self.policy, frame, now_s)
         if choice.command is not None:
             self._stamp_s, self._command = frame.stamp_s, choice.command

@@ -138,6 +138,11 @@ class LoadedPolicy:
         _try_out(self._session, bundle.card)
         self._stack = FrameStack(bundle.card.observation.stack)
 
+    @property
+    def reads_scans(self) -> bool:
+        """Whether it needs a lidar."""
+        return self.bundle.card.observation.lidar_sensor is not None
+
     def act(self, image: NDArray[np.uint8], scan: NDArray[np.float32] | None,
             fresh: bool) -> DriveCommand:
         """Decide.
@@ -168,13 +173,13 @@ class LoadedPolicy:
                fresh: bool) -> dict[str, NDArray[Any]]:
         """The network's inputs, remembering the frame; arguments and errors as `act`."""
         spec = self.bundle.card.observation
+        if spec.lidar_sensor is not None and scan is None:
+            raise ConfigError(f'policy {self.bundle.card.model!r} reads {spec.lidar_sensor} '
+                              'and there is no scan; start the lidar node.')
         planes = _planes(image, spec.camera.colour == 'rgb')
         frames = self._stack.push(spec.encode_camera(planes), np.array([fresh]))
         inputs: dict[str, NDArray[Any]] = {'camera': frames}
-        if spec.lidar_sensor is not None:
-            if scan is None:
-                raise ConfigError(f'policy {self.bundle.card.model!r} reads {spec.lidar_sensor} '
-                                  'and there is no scan; start the lidar node.')
+        if scan is not None and spec.lidar_sensor is not None:
             inputs['lidar'] = spec.encode_lidar(scan[np.newaxis])
         return inputs
 

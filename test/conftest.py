@@ -47,27 +47,41 @@ def racer_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope='session')
 def toy() -> Callable[..., Any]:
-    """Makes bundles: steering = `steering` + `gain` x mean brightness (0 to 1), speed constant."""
+    """Makes bundles: steering = `steering` + `gain` x mean brightness (0 to 1), speed constant.
+
+    With `scan_gain` also + `scan_gain` x mean of the encoded scan.
+    """
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
     from racer_vehicle.action import ContinuousActions
-    from racer_vehicle.observation import ObservationSpec
+    from racer_vehicle.observation import ObservationSpec, Sensor
     from racer_vehicle.policy import PolicyBundle
     from racer_vehicle.policy_card import CarDimensions, PolicyCard
     from racer_vehicle.spec import CarSpec
 
-    def network(steering: float, speed: float, gain: float) -> bytes:
+    def network(steering: float, speed: float, gain: float, scan_gain: float,
+                lidar_size: int) -> bytes:
         constants = {'scale': np.array([[gain / 255.0, 0.0]]),
-                     'bias': np.array([[steering, speed]])}
+                     'bias': np.array([[steering, speed]]),
+                     'scan_scale': np.zeros((lidar_size, 2))}
+        if lidar_size:
+            constants['scan_scale'][:, 0] = scan_gain / lidar_size
         nodes = [helper.make_node('Cast', ['camera'], ['floats'], to=TensorProto.FLOAT),
                  helper.make_node('GlobalAveragePool', ['floats'], ['pooled']),
                  helper.make_node('Flatten', ['pooled'], ['mean']),
                  helper.make_node('Mul', ['mean', 'scale'], ['scaled']),
-                 helper.make_node('Add', ['scaled', 'bias'], ['action'])]
+                 helper.make_node('Add', ['scaled', 'bias'],
+                                  ['by_image' if lidar_size else 'action'])]
+        sensors = [helper.make_tensor_value_info('camera', TensorProto.UINT8,
+                                                 ['cars', 1, 120, 160])]
+        if lidar_size:
+            sensors.append(helper.make_tensor_value_info('lidar', TensorProto.FLOAT,
+                                                         ['cars', lidar_size]))
+            nodes += [helper.make_node('MatMul', ['lidar', 'scan_scale'], ['by_scan']),
+                      helper.make_node('Add', ['by_image', 'by_scan'], ['action'])]
         graph = helper.make_graph(
-            nodes, 'toy',
-            [helper.make_tensor_value_info('camera', TensorProto.UINT8, ['cars', 1, 120, 160])],
+            nodes, 'toy', sensors,
             [helper.make_tensor_value_info('action', TensorProto.FLOAT, ['cars', 2])],
             [numpy_helper.from_array(value.astype(np.float32), name)
              for name, value in constants.items()])
@@ -75,12 +89,15 @@ def toy() -> Callable[..., Any]:
         return model.SerializeToString()
 
     def make(model: str = 'toy', steering: float = 0.25, speed: float = 0.0, gain: float = 0.0,
-             wheelbase_m: float = CarSpec().wheelbase_m) -> PolicyBundle:
+             wheelbase_m: float = CarSpec().wheelbase_m, scan_gain: float = 0.0) -> PolicyBundle:
+        lidar = (Sensor.LIDAR,) if scan_gain else ()
+        observation = ObservationSpec(sensors=(Sensor.FRONT_FACING_CAMERA, *lidar))
         car = CarDimensions.of(CarSpec(wheelbase_m=wheelbase_m))
-        card = PolicyCard(model=model, observation=ObservationSpec(), action=ContinuousActions(),
+        card = PolicyCard(model=model, observation=observation, action=ContinuousActions(),
                           car=car, onnx_sha256='0' * 64, track=('oval',),
                           reward_sha256='0' * 64, seed=0, steps=1000, versions={})
-        return PolicyBundle.pack(card, network(steering, speed, gain))
+        return PolicyBundle.pack(card, network(steering, speed, gain, scan_gain,
+                                               observation.lidar_size))
 
     return make
 

@@ -134,7 +134,7 @@ def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:
                          'time_limit_s': judged.rules.time_limit_s},
         'camera': {'driver': 'simulated', 'colour': 'rgb' if rgb else 'grey'},
         'lidar': {'driver': 'simulated'},
-        'inference': {'bundle': str(plan.bundle)},
+        'inference': {'bundle': str(plan.bundle), 'wait_for_scan': plan.mode == 'lockstep'},
         'motor': {'driver': 'simulated'},
     }
 

@@ -71,8 +71,14 @@ class Timing:
     journey to it lengthens the first and the last alike and cancels out.
     """
 
-    def __init__(self) -> None:
-        """Begin; nothing counts until `begin`."""
+    def __init__(self, *, lockstep: bool = False) -> None:
+        """Begin; nothing counts until `begin`.
+
+        Args:
+            lockstep: The simulator goes on only with a command on its last image. So no image is
+                lost on the way, though whoever listens, and stalls, may miss a command.
+        """
+        self._lockstep = lockstep
         self._heard: set[str] = set()
         self._images = self._dropped = 0
         self._counting = False
@@ -108,7 +114,7 @@ class Timing:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
             self._undecided.pop(oldest, None)
-            self._dropped += 1
+            self._dropped += not self._lockstep
 
     def decided(self, stamp_ns: int, now_s: float) -> None:
         """The policy has commanded on this image."""

@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 import numpy as np
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.node import Node
@@ -59,7 +60,8 @@ class CarLink:
         self.planes: NDArray[np.uint8] = np.zeros(observation.native_shape, dtype=np.uint8)
         self.ranges_m: NDArray[np.float32] = np.full(car.lidar.rays, np.inf, dtype=np.float32)
         self.truth = np.zeros((), dtype=STATE)
-        self.image_s = self._truth_s = self._used_s = -math.inf
+        self.image_s = self._truth_s = self._used_s = self._lifted_s = -math.inf
+        self._wish = PoseStamped()
         self._scan_s = math.inf if observation.lidar_sensor is None else -math.inf
         self._command: DriveCommand | None = None
         self._commands = ros.publisher(node, 'cmd_vel', namespace)
@@ -95,11 +97,20 @@ class CarLink:
 
     def place(self, pose: Pose) -> None:
         """Lift the car to a pose, neutral; nothing that was seen until now is of there."""
-        self.rest()  # or, in real time, it would drive on as it was told last
+        if self._command is not None:
+            # Or, in real time, it would drive on as it was told last. On the image it was told
+            # that on, because on a newer one a simulator in lock-step would drive a period.
+            self._command = NEUTRAL
+            self._send()
         self._command = None
-        self.truth['x_m'] = math.nan
-        now_s, frame_id = ros.ros_clock(self._node)(), contract.topic('sim/place').frame
-        self._places.publish(stamped_pose(pose, now_s, frame_id))
+        self.truth['x_m'], self._lifted_s = math.nan, self._truth_s
+        seen_s = self._truth_s if math.isfinite(self._truth_s) else 0.0
+        self._wish = stamped_pose(pose, seen_s, contract.topic('sim/place').frame)
+        self.place_again()
+
+    def place_again(self) -> None:
+        """Ask once more for the last place; a simulator that has done it does nothing."""
+        self._places.publish(self._wish)
 
     def stands_at(self, pose: Pose) -> bool:
         """Whether the newest ground truth, since `place`, shows the car at rest at a place."""
@@ -144,11 +155,14 @@ class CarLink:
         except MessageError as error:
             self._drops.note('ground truth', str(error))
             return
+        stamp_s = ros.to_seconds(message.header.stamp)
+        if stamp_s <= self._lifted_s:
+            return  # from before the car was lifted, shown again
         twist, truth = message.twist.twist, self.truth
         truth['x_m'], truth['y_m'], truth['yaw_rad'] = pose.x_m, pose.y_m, pose.yaw_rad
         truth['vx_mps'], truth['vy_mps'] = twist.linear.x, twist.linear.y
         truth['yaw_rate_radps'] = twist.angular.z
-        self._truth_s = ros.to_seconds(message.header.stamp)
+        self._truth_s = stamp_s
 
 
 def _planes(image: NDArray[np.uint8], *, rgb: bool) -> NDArray[np.uint8]:

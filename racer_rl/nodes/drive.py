@@ -149,7 +149,7 @@ def running_graph(plan: DrivePlan, bag: Bag | None = None) -> Iterator[Drive]:
     """
     with (tempfile.TemporaryDirectory(prefix='racer-drive-') as name,
           private_domain(Path(name))):
-        folder, timing = Path(name), Timing()
+        folder, timing = Path(name), Timing(lockstep=plan.mode == 'lockstep')
         wanted = programs(plan, folder)
         with interrupt_flag() as interrupted, Supervisor(folder, os.environ) as supervisor:
             for program in wanted:

@@ -102,8 +102,8 @@ class TopicSimulator(Simulator):
             away = [each for each in placed if not each[0].stands_at(each[1])]
             if away and time.monotonic() - asked_s >= ASK_AGAIN_S:
                 asked_s = time.monotonic()
-                for each, pose in away:
-                    each.place(pose)
+                for each, _ in away:
+                    each.place_again()
             return not away and link.shows_truth
 
         self._wait('an image from where the car was put', all_stand)

@@ -83,11 +83,12 @@ class SimNode(Node):
                             settled=not state.lifting):
             self._drive()
 
-    def _on_place(self, car: int, pose: Pose) -> None:
+    def _on_place(self, car: int, pose: Pose) -> bool:
         stands_still = self._pace.forget(car)
         self._world.lift(car, pose, takes_time=stands_still)
         if stands_still:
             self._show((car,))
+        return True
 
     def _show(self, cars: Iterable[int]) -> None:
         stamp_ns, stamp_s = self._world.time_ns, self._say_clock()

@@ -59,19 +59,20 @@ class SimulatedCar:
         self._say_transform = transforms(node, namespace, car)
         self._last: dict[str, Any] = {}
         self._steering_rad = 0.0
+        self._placed: tuple[int, Pose] | None = None
 
-    def listen(self, command: Callable[[DriveCommand, int], None], place: Callable[[Pose], None],
-               reset: Callable[[], None]) -> None:
+    def listen(self, command: Callable[[DriveCommand, int], None], place: Callable[[Pose], bool | None],
+               reset: Callable[[], object]) -> None:
         """Open the topics that come in.
 
         Args:
             command: Told a finite command and the stamp of its image, nanoseconds.
-            place: Told where to put the car.
+            place: Told where to put the car; returns whether it stands there. The same asked for
+                again, stamp and all, is then not told of: somebody has not seen it yet.
             reset: Told to put it back to its start.
         """
         def on_command(message: Any) -> None:
-            stamp = message.header.stamp
-            command(self._command(message), stamp.sec * ros.NANOSECONDS + stamp.nanosec)
+            command(self._command(message), ros.to_nanoseconds(message.header.stamp))
 
         def on_place(message: Any) -> None:
             expected = contract.topic(PLACE).frame
@@ -80,10 +81,14 @@ class SimulatedCar:
             except MessageError as error:
                 self._drops.note('place', str(error))
             else:
-                place(pose)
+                wish = (ros.to_nanoseconds(message.header.stamp), pose)
+                if wish != self._placed:
+                    self._steering_rad = 0.0
+                    self._placed = wish if place(pose) and wish[0] else None
 
         def on_reset(request: Any, response: Any) -> Any:
             reset()
+            self._placed, self._steering_rad = None, 0.0
             response.success, response.message = True, 'the car stands at its start'
             return response
 

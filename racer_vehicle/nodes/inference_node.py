@@ -36,6 +36,10 @@ class InferenceSettings:
     trusted_keys: str = setting('', 'folder of public keys (*.pem), one of which must have signed '
                                     "each policy; '': policies need no signature")
 
+    wait_for_scan: bool = setting(False, "decide with the scan of the image's own stamp only, "
+                                  'where a policy reads scans; for simulators in lock-step, '
+                                  'which wait')
+
     def __post_init__(self) -> None:
         require_settings(self)
 
@@ -56,7 +60,9 @@ class InferenceNode(Node):
         super().__init__('inference', **options)
         settings = declare(self, InferenceSettings)
         self._car = declare_car(self)
-        self._now, self._pilot, self._drops = ros.ros_clock(self), PolicyPilot(), Drops(self)
+        self._now, self._pilot, self._drops = ros.ros_clock(self), PolicyPilot(
+            wait_for_scan=settings.wait_for_scan), Drops(self)
+        self._waiting: Image | None = None
         self._flow, self._thinking_s = Flow(), Spread()
         self._commands = ros.publisher(self, 'cmd_vel')
         self._active = ros.publisher(self, 'policy/active')
@@ -82,6 +88,7 @@ class InferenceNode(Node):
         except MessageError as error:
             self._drops.note('image', str(error))
             return
+        self._waiting = message if choice.waits else None
         if choice.trouble:
             self._drops.note(choice.trouble, choice.why)
         if choice.command is not None:
@@ -98,6 +105,9 @@ class InferenceNode(Node):
             self._pilot.note_scan(scan_of(message, self._car.lidar))
         except MessageError as error:
             self._drops.note('scan', str(error))
+        else:
+            if self._waiting is not None:
+                self._on_image(self._waiting)
 
     def _on_bundle(self, message: UInt8MultiArray) -> None:
         label = message.layout.dim[0].label if message.layout.dim else ''

@@ -109,7 +109,12 @@ def say_last(publisher: Publisher, message: Any) -> None:
 
 def to_seconds(stamp: Time) -> float:
     """Seconds of a message's stamp; exact to the nanosecond for the first 48 days of a clock."""
-    return (stamp.sec * NANOSECONDS + stamp.nanosec) / NANOSECONDS
+    return to_nanoseconds(stamp) / NANOSECONDS
+
+
+def to_nanoseconds(stamp: Time) -> int:
+    """The same, whole and exact."""
+    return int(stamp.sec * NANOSECONDS + stamp.nanosec)
 
 
 def to_stamp(seconds: float) -> Time:

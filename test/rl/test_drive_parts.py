@@ -61,6 +61,14 @@ def test_an_image_without_a_command_is_dropped_and_one_shown_again_is_not_new():
     assert timing.figures.dropped == 1
 
 
+def test_in_lock_step_no_image_is_lost_though_a_command_was_not_heard():
+    timing = Timing(lockstep=True)
+    timing.begin()
+    for number in range(2 * WAITING):
+        timing.sensed(number, float(number))
+    assert (timing.figures.images, timing.figures.dropped) == (2 * WAITING, 0)
+
+
 def test_nothing_can_be_missed_once_all_has_been_heard():
     timing = Timing()
     for note in (timing.sensed, timing.decided, timing.applied):

@@ -15,10 +15,10 @@ from std_msgs.msg import MultiArrayDimension, UInt8MultiArray
 from racer_vehicle.errors import ModelMismatchError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.inference_node import InferenceNode
-from racer_vehicle.nodes.messages import command_of, image_message
-from racer_vehicle.signals import Frame
+from racer_vehicle.nodes.messages import command_of, image_message, scan_message
+from racer_vehicle.signals import Frame, Scan
 from racer_vehicle.signing import PrivateKey, sign
-from racer_vehicle.spec import CarSpec
+from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
 
 pytestmark = pytest.mark.ros
 
@@ -98,6 +98,35 @@ def test_the_policy_sees_what_the_camera_shows(graph, toy, toy_file):
     dark, bright = bench.answer(51), bench.answer(204)
     assert dark.steering_rad == pytest.approx(0.2 * CAR.max_steering_rad, abs=1e-4)
     assert bright.steering_rad == pytest.approx(0.8 * CAR.max_steering_rad, abs=1e-4)
+
+
+def test_in_lock_step_an_image_waits_for_its_scan_and_gets_its_own(graph, toy, toy_file):
+    bench = Bench(graph, bundle=toy_file(toy(steering=0.0, scan_gain=0.1)), wait_for_scan=True)
+    scanner = graph.publisher('scan')
+
+    def scan(range_m, stamp):
+        ranges_m = np.full(CAR.lidar.rays, range_m, np.float32)
+        scanner.publish(scan_message(Scan(ranges_m, ros.to_seconds(stamp)), CAR.lidar, 0.1, ''))
+
+    def steering_rad(first_m, then_m):
+        """What an image is answered with, by its own scan and not by an older one."""
+        del bench.commands[:]
+
+        def answered():
+            stamp = bench.show()
+            scan(first_m, ros.to_stamp(ros.to_seconds(stamp) - CONTROL_PERIOD_S))
+            graph.spin_for(0.02)
+            assert not [each for each in bench.commands if each.header.stamp == stamp]
+            scan(then_m, stamp)
+            graph.spin_for(0.02)
+            return bench.commands
+
+        answer = graph.until(answered, 'a command comes')[-1]
+        return command_of(answer.twist, 0.0, CAR.wheelbase_m).steering_rad
+
+    far, near = steering_rad(0.25, 1.0), steering_rad(1.0, 0.25)
+    assert far == pytest.approx(4.0 * near, rel=1e-4)
+    assert near > 0.0
 
 
 def test_without_a_policy_nothing_is_said_until_one_arrives(graph, toy):

@@ -43,7 +43,7 @@ class Pursuit:
         ros.subscription(graph.probe, 'sim/odom', self._note)
         ros.subscription(graph.probe, 'camera/image_raw', self._decide)
         self.commands = ros.publisher(graph.probe, 'cmd_vel')
-        self.poses = []
+        self.decided = {}
 
     def _note(self, message):
         pose = message.pose.pose
@@ -52,12 +52,18 @@ class Pursuit:
                                                                yaw_rad)
 
     def _decide(self, image):
-        truth = self.odometry.get(ros.to_seconds(image.header.stamp))
+        stamp_s = ros.to_seconds(image.header.stamp)
+        truth = self.odometry.get(stamp_s)
         if truth is None or not self.driving:  # late: the simulator offers both again
             return
-        self.poses.append(truth)
+        self.decided[stamp_s] = truth  # once, though a machine that stalls is shown it again
         self.commands.publish(twist_message(self.steer(self.track, *truth), CAR.wheelbase_m,
                                             image.header.stamp, 'base_link'))
+
+    @property
+    def poses(self):
+        """Where the car was for each image, in their order."""
+        return list(self.decided.values())
 
 
 @pytest.fixture

@@ -86,8 +86,9 @@ class Driver:
         """Whether every sensor has spoken since; they arrive in any order."""
         return all(messages and stamp_ns(messages[-1]) > stamp for messages in self.heard.values())
 
-    def place(self, x_m, y_m, yaw_rad=0.0, frame='map'):
+    def place(self, x_m, y_m, yaw_rad=0.0, frame='map', stamp_s=0.0):
         message = PoseStamped()
+        message.header.stamp = ros.to_stamp(stamp_s)
         message.header.frame_id = frame
         message.pose.position.x, message.pose.position.y = x_m, y_m
         message.pose.orientation.z = math.sin(yaw_rad / 2)
@@ -188,6 +189,23 @@ def test_a_car_can_be_lifted_anywhere_and_reset(graph, simulator):
     assert graph.call('sim/reset', Trigger.Request()).success
     graph.until(lambda: stands_at(driver.odom, start), 'the car is at its start')
     driver.drive(1)
+
+
+def test_a_wish_that_is_repeated_does_not_lift_a_car_twice(graph):
+    graph.add(SimNode)
+    driver = Driver(graph).connect()
+    driver.place(1.25, -0.5, stamp_s=2.0)
+    graph.until(lambda: stands_at(driver.odom, (1.25, -0.5)), 'the car is there')
+    driver.drive(3)
+    driver.place(1.25, -0.5, stamp_s=2.0)
+    driver.place(float('nan'), 0.0, stamp_s=2.0)
+    driver.drive(5)
+    assert math.dist(position(driver.odom), (1.25, -0.5)) > 0.05, 'it drives on'
+    for stamp_s in (3.0, 0.0, 0.0):
+        driver.place(1.25, -0.5, stamp_s=stamp_s)
+        graph.until(lambda: stands_at(driver.odom, (1.25, -0.5)), 'another wish lifts it')
+        driver.drive(3)
+        assert not stands_at(driver.odom, (1.25, -0.5))
 
 
 def test_in_real_time_lifting_does_not_hurry_the_clock(graph):

@@ -12,7 +12,8 @@ from racer_vehicle.signals import NEUTRAL, DriveCommand, Frame, Scan
 class Scripted:
     """Stands where a loaded policy does: notes what it is asked, and answers by a script."""
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, reads_scans=False):
+        self.reads_scans = reads_scans
         self.asked, self._answers = [], list(answers)
 
     def act(self, image, scan, fresh):
@@ -81,6 +82,25 @@ def test_only_a_fresh_scan_is_shown():
     pilot.decide(frame(1.1), 1.1)
     pilot.decide(frame(1.0 + LIDAR_STALE_S + 0.1), 1.0 + LIDAR_STALE_S + 0.1)
     assert [scan is ranges_m for _, scan, _ in policy.asked] == [False, True, False]
+
+
+def test_in_lock_step_an_image_waits_for_the_scan_of_its_own_moment():
+    policy, pilot = Scripted(reads_scans=True), PolicyPilot(wait_for_scan=True)
+    pilot.install(policy)
+    before, now = (Scan(np.full(4, value, np.float32), 1.0 + 0.066 * value) for value in (0, 1))
+    pilot.note_scan(before)
+    choice = pilot.decide(frame(1.066), 1.066)
+    assert (choice.command, choice.trouble, choice.waits) == (None, '', True)
+    pilot.note_scan(now)
+    choice = pilot.decide(frame(1.066), 1.066)
+    assert choice.command is not None and not choice.waits
+    assert [scan is now.ranges_m for _, scan, _ in policy.asked] == [True]
+
+
+def test_a_policy_without_a_lidar_waits_for_no_scan():
+    pilot = PolicyPilot(wait_for_scan=True)
+    pilot.install(Scripted())
+    assert pilot.decide(frame(1.0), 1.0).command is not None
 
 
 def test_sensors_that_do_not_fit_drop_the_image_and_are_asked_again():

@@ -360,6 +360,16 @@ class TestFit:
                 replace(CAR, wheelbase_m=0.26))
         loading(bundle(), 'car max_steering_rad', replace(CAR, max_steering_rad=0.4))
 
+    def test_an_image_without_a_scan_is_not_remembered(self):
+        spec = observation(sensors=(Sensor.FRONT_FACING_CAMERA, Sensor.LIDAR), stack=2)
+        loaded = LoadedPolicy(bundle(card(observation=spec)), CAR)
+        scan = np.ones(CAR.lidar.rays, np.float32)
+        loaded.encode(grey(1), scan, True)
+        with pytest.raises(ConfigError, match='there is no scan; start the lidar node'):
+            loaded.encode(grey(2), None, False)
+        seen = loaded.encode(grey(3), scan, False)['camera'][0, :, 0, 0].tolist()
+        assert seen == [1, 3]
+
     def test_a_lidar_matters_to_policies_that_read_it(self):
         other = replace(CAR, lidar=LidarSpec(rays=32))
         LoadedPolicy(bundle(), other)
