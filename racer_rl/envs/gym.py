@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from racer_rl.envs.batch import Observation
 from racer_rl.envs.build import RaceSetup, build_batch
+from racer_sim.onlooker import seen_images
 
 
 class RacerEnv(gymnasium.Env[Observation, Any]):
@@ -78,7 +79,7 @@ class RacerEnv(gymnasium.Env[Observation, Any]):
         """The camera's full image, uint8 (height, width, 3), if `render_mode` is `rgb_array`."""
         if self.render_mode is None:
             return None
-        image = self._batch.simulator.images()[0]
+        image = seen_images(self._batch.simulator)[0]
         rgb = self._batch.simulator.config.rgb
         planes = image[:3] if rgb else np.repeat(image[:1], 3, axis=0)
         return np.ascontiguousarray(planes.transpose(1, 2, 0))

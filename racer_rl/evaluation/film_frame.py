@@ -17,6 +17,7 @@ from racer_sim.bodies import Box
 from racer_sim.company import BOT_COLOUR
 from racer_sim.courses import Course
 from racer_sim.ground import Colour, GroundStyle, paint_ground
+from racer_sim.onlooker import seen_images
 from racer_sim.rules import INCIDENTS, Status
 from racer_sim.simulator import Simulator
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
@@ -235,7 +236,7 @@ def camera_image(simulator: Simulator, car: int) -> Image:
     Returns:
         uint8 (height, width) grey or (height, width, 3) RGB.
     """
-    planes = simulator.images()[car]
+    planes = seen_images(simulator)[car]
     image: Image = planes[:3].transpose(1, 2, 0) if simulator.config.rgb else planes[0]
     return image
 

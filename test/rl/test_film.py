@@ -17,6 +17,7 @@ from racer_rl.evaluation.film_frame import (
     speed_colours,
 )
 from racer_rl.evaluation.laps import EvaluationPlan, evaluate
+from racer_sim.randomization import NONE, STRONG
 from racer_sim.rules import RaceRules, Status
 from racer_vehicle.action import ContinuousActions
 from racer_vehicle.observation import Sensor
@@ -160,11 +161,23 @@ def test_nothing_filmed_makes_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_filming_changes_no_lap(setup, tmp_path):
-    plan = EvaluationPlan(laps=1, starts=2, resets=3, lap_time_limit_s=10.0)
-    plain = evaluate(full_left, setup, plan)
+@pytest.mark.parametrize('randomization', [NONE, STRONG])
+def test_filming_changes_no_step_of_a_run(setup, tmp_path, randomization):
+    def driven(*films):
+        steps = []
+
+        def watch(simulator):
+            steps.append(simulator.state.tobytes())
+            for film in films:
+                film(simulator)
+
+        return evaluate(full_left, setup, EvaluationPlan(
+            laps=1, starts=2, resets=3, lap_time_limit_s=10.0, randomization=randomization,
+        ), watch=watch), steps
+
+    plain = driven()
     with Film(tmp_path / 'drive.mp4') as film:
-        assert evaluate(full_left, setup, plan, watch=film) == plain
+        assert driven(film) == plain
 
 
 def test_other_endings_are_refused(tmp_path):
