@@ -108,11 +108,11 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
              seed: int, race: RaceFormat, lidar: bool | None) -> TrainingPlan:
     """The plan of a new model; what is None comes from the goal, and from the kind of race.
 
+    A race that has company wants a goal that is in it: see `Goal.in_company`.
+
     Raises:
         ConfigError: Something of it cannot be used.
     """
-    if race.has_company:
-        goal = goal.in_company(race.cars)
     usual = COMPANY_REWARD if race.has_company else DEFAULT_REWARD
     setup = RaceSetup(track=resolved_tracks(tracks or goal.tracks), compat=compat,
                       direction=direction or goal.direction, reward=reward or usual,
