@@ -61,8 +61,8 @@ class SimulatedCar:
         self._steering_rad = 0.0
         self._placed: tuple[int, Pose] | None = None
 
-    def listen(self, command: Callable[[DriveCommand, int], None], place: Callable[[Pose], bool | None],
-               reset: Callable[[], object]) -> None:
+    def listen(self, command: Callable[[DriveCommand, int], None],
+               place: Callable[[Pose], bool | None], reset: Callable[[], object]) -> None:
         """Open the topics that come in.
 
         Args:

@@ -172,6 +172,20 @@ def test_a_reset_begins_a_new_run_where_the_car_is_put():
     assert car.watch.state.progress_percent == pytest.approx(120.0 / TRACK.length_m, abs=0.5)
 
 
+def test_a_car_that_passes_the_start_as_a_reset_comes_is_not_taken_for_placed():
+    car = Car()
+    car.go(1.2)
+    car.watch.begin(car.s_m / TRACK.length_m)
+    car.go(0.12)
+    state = car.watch.state
+    assert (state.status, state.lifting) == ('prepare', True), 'it is still to be lifted'
+    car.s_m -= 0.12
+    car.stand(1)
+    assert not car.watch.state.lifting
+    car.go(0.12)
+    assert (car.watch.state.status, car.watch.state.steps) == ('in_progress', 1)
+
+
 @pytest.mark.parametrize('meanwhile_s', [CONTROL_PERIOD_S, 60.0, -90.0])
 def test_a_car_that_others_lifted_begins_a_new_run(meanwhile_s):
     car = Car(laps=3)
