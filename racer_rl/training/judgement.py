@@ -2,8 +2,9 @@
 
 Twelve clean laps can be luck: four starts, each with the image age that was drawn for it. A policy
 that has driven them all therefore drives many more, from other starts and with other ages, before
-it counts as one that drives clean laps. Where it is asked for, a policy also drives under
-conditions and on tracks that it was not trained for.
+it counts as one that drives clean laps. In company forty can be luck, of where the boxes stood:
+there a policy that is nearly clean drives more laps as well, and all of them count alike. Where it
+is asked for, a policy also drives under conditions and on tracks that it was not trained for.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ DRIVES_AT_HOME: Final = 0.5
 to learn nothing."""
 
 
+NEARLY_CLEAN: Final = 0.9
+"""Share of clean laps from which, in company, more laps are driven."""
+
+
 class Merit(NamedTuple):
     """What policies are compared by, in this order.
 
     Attributes:
-        reliability: Clean laps of the evaluation, and its completion.
+        reliability: Clean laps of the evaluation, and its completion; in company its clean laps if
+            it went as well as with those that confirm it.
         confirmed: The same of the laps that confirm it; zeros without them.
         held_out: How well it drives elsewhere, 0 to 1; None if not asked.
         pace: Less the mean lap time, seconds.
@@ -98,12 +104,14 @@ class Judgement:
         confirmation: Of the laps that confirm it; None if there were none to drive.
         taken_at_its_word: Whether clean laps need no confirmation.
         elsewhere: Under conditions and on tracks that it was not trained for; None if not asked.
+        counts_alike: Whether the laps that confirm it are worth as much as the others.
     """
 
     evaluation: Evaluation | None = None
     confirmation: Evaluation | None = None
     taken_at_its_word: bool = False
     elsewhere: SuiteResult | None = None
+    counts_alike: bool = False
 
     @property
     def drives_clean_laps(self) -> bool:
@@ -128,8 +136,21 @@ class Judgement:
     def merit(self) -> Merit:
         """What it is compared by."""
         assert self.evaluation is not None
-        confirmed = self.confirmation.reliability if self.confirmation else (0.0, 0.0)
-        return Merit(self.evaluation.reliability, confirmed, self.held_out, self.evaluation.pace)
+        driven, confirmed = self.evaluation, (0.0, 0.0)
+        reliability = driven.reliability
+        if self.confirmation is not None:
+            confirmed = self.confirmation.reliability
+            if self.counts_alike:
+                both = replace(driven, runs=(*driven.runs, *self.confirmation.runs))
+                reliability = both.clean_share * driven.total_laps, both.completion
+        return Merit(reliability, confirmed, self.held_out, driven.pace)
+
+    def merit_at_best(self, more_laps: int) -> Merit:
+        """Its merit if all of so many laps that confirm it were clean."""
+        assert self.evaluation is not None
+        clean, total = self.evaluation.clean_laps, self.evaluation.total_laps
+        share = (clean + more_laps) / (total + more_laps) if self.counts_alike else clean / total
+        return self.merit._replace(reliability=(share * total, 1.0), confirmed=(math.inf, 1.0))
 
     @property
     def car_steps(self) -> int:
@@ -182,9 +203,10 @@ def judge(policy: Policy, plan: TrainingPlan, simulator: Simulator | None,
     elsewhere = None
     if plan.held_out is not None and evaluation.completion >= DRIVES_AT_HOME:
         elsewhere = run_suite(policy, setup, plan.held_out)
-    judged = Judgement(evaluation, None, wider is None, elsewhere)
-    if wider is None or not evaluation.is_clean:
+    judged = Judgement(evaluation, None, wider is None, elsewhere, setup.race.has_company)
+    nearly = judged.counts_alike and evaluation.clean_share >= NEARLY_CLEAN
+    if wider is None or not (evaluation.is_clean or nearly):
         return judged
-    if not could_be_best(judged.merit._replace(confirmed=(math.inf, 1.0))):
+    if not could_be_best(judged.merit_at_best(wider.laps * wider.starts * setup.course_count)):
         return judged
     return replace(judged, confirmation=evaluate(policy, setup, wider, blind=blind))

@@ -12,6 +12,7 @@ from racer_rl.training import judgement
 from racer_rl.training.hyperparameters import PPOHyperparameters
 from racer_rl.training.judgement import Judgement, Merit, Podium, judge
 from racer_rl.training.plan import Limits, TrainingPlan
+from racer_sim.race_format import STANDARD_FORMATS, RaceType
 from racer_sim.rules import Lap, Status
 
 NARROW, WIDE = EvaluationPlan(laps=1, starts=2), EvaluationPlan(laps=1, starts=8, seed=1)
@@ -87,6 +88,47 @@ def test_what_could_not_become_the_best_is_not_confirmed(drive):
     starts.clear()
     judged(could_be_best=podium.would_take)
     assert starts == [2]
+
+
+def of_two(first, second):
+    """Shows the one in the first run of an evaluation, and the other in the rest."""
+    def show(plan):
+        one, others = first(plan), second(plan)
+        return replace(one, runs=(*one.runs[:1], *others.runs[1:]))
+    return show
+
+
+IN_COMPANY = replace(
+    PLAN, setup=RaceSetup(race=STANDARD_FORMATS[RaceType.OBJECT_AVOIDANCE]),
+    evaluation=EvaluationPlan(laps=10, starts=2))
+
+
+@pytest.mark.parametrize(('clean_laps', 'asked'), [(8, [2]), (9, [2, 8]), (10, [2, 8])])
+def test_in_company_who_is_nearly_clean_drives_more_laps(drive, clean_laps, asked):
+    shown, starts = drive
+    shown.update({2: lambda plan: driven(plan, clean_laps, 10 - clean_laps), 8: clean})
+    judged(IN_COMPANY)
+    assert starts == asked
+
+
+def test_in_company_all_laps_count_alike(drive):
+    shown, starts = drive
+    podium = Podium()
+    shown.update({2: clean, 8: of_two(dirty, clean)})
+    lucky = judged(IN_COMPANY, could_be_best=podium.would_take)
+    assert not lucky.drives_clean_laps
+    assert lucky.merit.reliability[0] == pytest.approx(20 * (20 + 70) / 100)
+    assert podium.take(lucky.merit)
+    shown.update({2: lambda plan: driven(plan, 9, 1), 8: clean})
+    steady = judged(IN_COMPANY, could_be_best=podium.would_take)
+    assert steady.merit.reliability[0] == pytest.approx(20 * (18 + 80) / 100)
+    assert podium.take(steady.merit), '98 of 100 beat 90 of 100'
+    shown.update({2: clean, 8: clean})
+    assert podium.take(judged(IN_COMPANY, could_be_best=podium.would_take).merit)
+    shown[2] = lambda plan: driven(plan, 9, 1)
+    starts.clear()
+    judged(IN_COMPANY, could_be_best=podium.would_take)
+    assert starts == [2], 'it could not become the best any more'
 
 
 def merit(clean=12.0, confirmed=48.0, held_out=None, lap_s=9.0):
