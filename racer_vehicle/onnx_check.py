@@ -7,6 +7,7 @@ those of `onnx/onnx.proto3`; the encoding is that of Protocol Buffers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
@@ -20,6 +21,9 @@ _ZIP: Final = b'PK\x03\x04'
 
 STANDARD_DOMAINS: Final = (b'', b'ai.onnx')
 DEEPEST: Final = 16
+MOST_FIELDS: Final = 200_000
+"""A hundred times those of the largest network of the catalogue; looked at in half a second. A
+small file can have millions, each of a byte or two."""
 
 # Message -> field number -> what it holds: another message, or `!` and what must not be there.
 _FIELDS: Final = {
@@ -39,14 +43,15 @@ def refuse_unsafe(onnx: bytes) -> None:
         onnx: The file's bytes.
 
     Raises:
-        ModelMismatchError: One of those was found, or the bytes are no ONNX model.
+        ModelMismatchError: One of those was found, or so many fields that nobody wants to look at
+            them all, or the bytes are no ONNX model.
     """
     refuse_pickle('policy.onnx', onnx)
     if onnx.startswith(_ZIP):
         raise ModelMismatchError('policy.onnx is a zip archive, as PyTorch saves its checkpoints; '
                                  'allowed: an ONNX model; export the model with racer.')
     try:
-        _check('model', memoryview(onnx), 0)
+        _check('model', memoryview(onnx), 0, itertools.count(1))
     except (IndexError, ValueError) as error:
         raise ModelMismatchError(f'policy.onnx is not an ONNX model ({error}); '
                                  'export the model again.') from None
@@ -68,17 +73,28 @@ def refuse_pickle(name: str, content: bytes) -> None:
                                  'racer.')
 
 
-def _check(kind: str, message: memoryview, depth: int) -> None:
+def _check(kind: str, message: memoryview, depth: int, seen: Iterator[int]) -> None:
+    """Look through one message and those inside.
+
+    Args:
+        kind: A key of `_FIELDS`.
+        message: Its bytes.
+        depth: How many others it is inside.
+        seen: Numbers the fields of the whole file, from 1.
+    """
     if depth > DEEPEST:
         raise ValueError(f'it is nested more than {DEEPEST} deep')
     for number, value in _fields(message):
+        if next(seen) > MOST_FIELDS:
+            raise ModelMismatchError(f'policy.onnx has more than {MOST_FIELDS:,} fields; allowed: '
+                                     'at most that; export a network of fewer operators.')
         meaning = _FIELDS[kind].get(number, '')
         if meaning.startswith('!'):
             _refuse(meaning[1:], value)
         elif meaning:
             if isinstance(value, int):
                 raise ValueError(f'{meaning} is a number')
-            _check(meaning, value, depth + 1)
+            _check(meaning, value, depth + 1, seen)
 
 
 def _refuse(field: str, value: Value) -> None:
@@ -93,7 +109,7 @@ def _refuse(field: str, value: Value) -> None:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
-    """Field numbers and values of one message; fixed-width values are passed over."""
+    """Field numbers and values of one message; of a fixed width, whatever the value is, 0."""
     place = 0
     while place < len(message):
         key, place = _varint(message, place)
@@ -108,6 +124,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
             yield key >> 3, message[place:place + size]
             place += size
         elif wire in {1, 5}:
+            yield key >> 3, 0
             place += 8 if wire == 1 else 4
         else:
             raise ValueError(f'wire type {wire}')

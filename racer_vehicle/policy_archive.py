@@ -17,12 +17,19 @@ from racer_vehicle.onnx_check import refuse_pickle
 MAX_BYTES: Final = 256 * 2**20
 """Ten times the largest network of the catalogue; packed and unpacked."""
 
+MAX_TEXT_BYTES: Final = 2**20
+"""Of the card, and of the signature: hundreds of times what racer writes."""
+
+MOST_ENTRIES: Final = 100
+"""That a first look lets pass: to list millions of members takes longer than to read them."""
+
 ONNX_MEMBER: Final = 'policy.onnx'
 CARD_MEMBER: Final = 'card.json'
 SIGNATURE_MEMBER: Final = 'signature.json'
 REMEDY: Final = 'copy it again, or export the model again'
 
 _ENCRYPTED: Final = 0x1
+_ENTRY: Final = b'PK\x01\x02'
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
 _FORMS: Final = ([CARD_MEMBER, ONNX_MEMBER], [CARD_MEMBER, ONNX_MEMBER, SIGNATURE_MEMBER])
@@ -52,6 +59,9 @@ def unpack(content: bytes) -> dict[str, bytes]:
     if not content.startswith(b'PK\x03\x04'):
         raise ModelMismatchError(f'the bundle begins with {content[:4]!r}; allowed: a zip archive '
                                  f'as racer writes it (.racer); {REMEDY}.')
+    if content.count(_ENTRY) > MOST_ENTRIES:
+        raise ModelMismatchError(f'the bundle holds more than {MOST_ENTRIES} files; allowed: '
+                                 f'{CARD_MEMBER}, {ONNX_MEMBER} and {SIGNATURE_MEMBER}; {REMEDY}.')
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _require_members(archive.infolist())
@@ -99,3 +109,6 @@ def _require_members(members: list[zipfile.ZipInfo]) -> None:
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
             raise ModelMismatchError(f'{member.filename} is compressed or encrypted; allowed: '
                                      f'stored as it is; {REMEDY}.')
+        if member.filename != ONNX_MEMBER and member.file_size > MAX_TEXT_BYTES:
+            raise ModelMismatchError(f'{member.filename} has {member.file_size} bytes; allowed: '
+                                     f'at most {MAX_TEXT_BYTES}; {REMEDY}.')

@@ -45,7 +45,8 @@ def open_race(league: League, terms: RaceTerms, conditions: Conditions, *, now: 
     Args:
         league: Of which.
         terms: What it is about; a track that not everybody has is copied into the league.
-        conditions: Hidden ones or not.
+        conditions: Hidden ones or not; with hidden ones, only whoever owns the league's folder
+            may look into it from then on.
         now: The time.
         opens: When; None: now.
         closes: When; None: when somebody closes it.
@@ -61,6 +62,8 @@ def open_race(league: League, terms: RaceTerms, conditions: Conditions, *, now: 
                           f'opens ({shown(as_text(opens))}), and in the future.')
     title = require_name('race', title or find_track(terms.plan.track).name)
     terms = replace(terms, plan=replace(terms.plan, track=_own_track(league, terms.plan.track)))
+    if conditions.salt:
+        league.folder.chmod(0o700)  # results tell of them, too, before the race is closed
     with league.database.transaction() as rows:
         (season,), = rows.execute('SELECT max(number) FROM season').fetchall()
         number = len(league.races()) + 1

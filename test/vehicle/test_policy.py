@@ -195,6 +195,14 @@ class TestBundle:
         whole = {'card.json': card().to_json(), 'policy.onnx': bytes(10_000_000)}
         refusal(zipped(whole, zipfile.ZIP_DEFLATED), 'card.json is compressed or encrypted')
 
+    def test_refuses_a_card_too_long_to_be_read(self):
+        refusal(zipped({'card.json': '[' + '0,' * 2**20, 'policy.onnx': network()}),
+                r'card\.json has 2097153 bytes; allowed: at most 1048576')
+
+    def test_refuses_a_list_of_members_too_long_to_be_read(self):
+        entry = b'PK\x01\x02' + bytes(42)
+        refusal(b'PK\x03\x04' + entry * 100_000, 'holds more than 100 files; allowed: card')
+
     def test_refuses_another_network_under_the_same_card(self):
         good = bundle()
         refusal(zipped({'card.json': good.card.to_json(), 'policy.onnx': network(scale=0.5)}),

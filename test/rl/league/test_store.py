@@ -1,6 +1,7 @@
 """The league's folder: who may do what when, and processes that share it or die in it."""
 
 import datetime
+import hashlib
 import json
 import sqlite3
 import subprocess
@@ -35,6 +36,7 @@ from racer_rl.races.plan import RacePlan
 from racer_sim.randomization import STRONG
 from racer_sim.rules import RaceRules
 from racer_vehicle.errors import ConfigError, UnknownNameError
+from racer_vehicle.policy_archive import pack
 
 NOON = datetime.datetime(2027, 3, 1, 12, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
@@ -165,6 +167,14 @@ def test_a_bomb_is_not_unpacked(toy, tmp_path):
         read_bundle(bomb)
 
 
+def test_a_network_of_nothing_but_fields_is_not_looked_through(toy):
+    onnx = b'\x10\x01' * (4 << 20)
+    card = replace(toy().card, onnx_sha256=hashlib.sha256(onnx).hexdigest())
+    with pytest.raises(RefusedError, match='more than 200,000 fields') as error:
+        read_bundle(pack({'card.json': card.to_json().encode(), 'policy.onnx': onnx}))
+    assert error.value.verdict is Verdict.NOT_A_BUNDLE
+
+
 def test_another_car_and_a_name_that_hides_are_refused(toy):
     with pytest.raises(RefusedError, match='wheelbase') as error:
         read_bundle(toy(wheelbase_m=0.3).content)
@@ -175,7 +185,9 @@ def test_another_car_and_a_name_that_hides_are_refused(toy):
 
 def test_hidden_conditions_are_told_when_the_race_is_closed_and_prove_themselves(league):
     hidden = Conditions.hidden(STRONG)
+    league.folder.chmod(0o755)
     race = open_race(league, TERMS, hidden, now=NOON)
+    assert league.folder.stat().st_mode & 0o777 == 0o700
 
     assert race.told(NOON) is None
     assert race.plan.seed == hidden.seed
