@@ -17,7 +17,7 @@ from racer_rl.evaluation.suite import SuitePlan
 from racer_rl.reward.library import COMPANY_REWARD, DEFAULT_REWARD
 from racer_rl.store.models import ModelFolder
 from racer_rl.training.distillation import Distillation
-from racer_rl.training.goals import Goal
+from racer_rl.training.goals import COMPANY_PRACTICE, Goal
 from racer_rl.training.hyperparameters import ALGORITHMS, Hyperparameters, load_hyperparameters
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import AUTO, Limits, Method, TrainingPlan, find_method
@@ -147,7 +147,7 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
     return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
                         evaluation=evaluation_of(setup),
                         held_out=held_out_of(limits, watched=goal.stops_early),
-                        distillation=_distillation(chosen))
+                        distillation=_distillation(chosen, setup))
 
 
 def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
@@ -156,7 +156,7 @@ def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     return TrainingPlan(
         setup=folder.setup, hyperparameters=settings_of(folder), limits=limits, seed=run['seed'],
         evaluation=evaluation_of(folder.setup), held_out=held_out_of(limits, watched=True),
-        distillation=_distillation(run.get('method')),
+        distillation=_distillation(run.get('method'), folder.setup),
     )
 
 
@@ -166,8 +166,10 @@ def settings_of(folder: ModelFolder) -> Hyperparameters:
     return spec_from_dict(kind, folder.run['hyperparameters'])
 
 
-def _distillation(method: str | None) -> Distillation | None:
-    return Distillation() if method == Method.DISTILL else None
+def _distillation(method: str | None, setup: RaceSetup) -> Distillation | None:
+    if method != Method.DISTILL:
+        return None
+    return Distillation(practice_share=COMPANY_PRACTICE if setup.race.has_company else 0.0)
 
 
 def resolved_tracks(given: Sequence[str]) -> tuple[str, ...]:

@@ -50,6 +50,11 @@ class Distillation:
         margin_m: How much nearer the borders are while the teacher learns, which leaves room for
             the errors of whoever learns from it.
         body_margin_m: The same of what it may run into: the car seems so much larger, in the end.
+        practice_share: Of the run's limits: the last part, in which the model itself learns by
+            trial, from the reward that its teacher learnt from. A teacher is sure of what a camera
+            can only guess; whoever copies it is as bold, and is wrong more often.
+        practice_rate: The learning rate when practice begins; it falls to nothing.
+        practice_margin_m: As `body_margin_m`, of the model's own cars in practice.
     """
 
     learning_rate: float = 1e-3
@@ -58,11 +63,15 @@ class Distillation:
     memory_mib: int = 256
     margin_m: float = 0.04
     body_margin_m: float = 0.1
+    practice_share: float = 0.0
+    practice_rate: float = 3e-4
+    practice_margin_m: float = 0.05
 
     def __post_init__(self) -> None:
         require_range(self, learning_rate=(1e-8, 0.1), batch_size=(2, 65_536),
                       samples=(0.01, 1000.0), memory_mib=(1, 1 << 20), margin_m=(0.0, 0.2),
-                      body_margin_m=(0.0, 0.5))
+                      body_margin_m=(0.0, 0.5), practice_share=(0.0, 0.5),
+                      practice_rate=(1e-8, 0.1), practice_margin_m=(0.0, 0.5))
 
 
 class Lessons:

@@ -87,7 +87,10 @@ class Goal:
                        steps=COMPANY_STEPS if self.time is None else None, stops_early=False)
 
 
-COMPANY_STEPS: Final = 800_000
+COMPANY_STEPS: Final = 1_000_000
+COMPANY_PRACTICE: Final = 0.4
+"""Share of them in which the model learns by trial, after its teacher and its lessons."""
+
 _COMPANY: Final = MappingProxyType({
     'learning_rate': 1e-3, 'learning_rate_decay': 1.0, 'gamma': 0.98, 'gae_lambda': 0.95})
 _MANY_CARS: Final = MappingProxyType({'n_envs': 64, 'n_steps': 32, 'batch_size': 512})

@@ -155,6 +155,12 @@ class TrainingPlan:
                               'by which the teacher learns.')
 
     @property
+    def practice(self) -> Distillation | None:
+        """How a model that was taught goes on by trial; None: as one that never had a teacher."""
+        taught = self.distillation
+        return taught if taught is not None and taught.practice_share > 0.0 else None
+
+    @property
     def method(self) -> Method:
         """How the model comes about."""
         if self.distillation is not None:

@@ -27,7 +27,7 @@ from racer_rl.training.teacher import Teacher
 SAC_ROUND_STEPS: Final = 512
 """Steps of SAC between two looks at the clock; PPO's rounds are its rollouts."""
 
-TEACHER, STUDENT = 'teacher', 'student'
+TEACHER, STUDENT, PRACTICE = 'teacher', 'student', 'practice'
 
 TEACHER_SHARE: Final = 0.4
 """Of a limit on steps or time: as much as the teacher may use of it."""
@@ -49,6 +49,11 @@ class Route(Protocol):
         """Whether the model is what learns now."""
         ...
 
+    @property
+    def by_trial(self) -> bool:
+        """Whether it needs nothing but the model and its cars: it can be resumed exactly."""
+        ...
+
     def learn(self) -> None:
         """Drive and learn a round; counts in the model's `num_timesteps`.
 
@@ -63,27 +68,52 @@ class Route(Protocol):
 
 
 class TrialRoute:
-    """The model drives, and learns from what its driving was paid."""
+    """The model drives, and learns from what its driving was paid.
 
-    phase: str | None = None
+    Attributes:
+        phase: `PRACTICE` where a teacher has gone ahead and this was planned, else None.
+    """
+
     moves_model = True
+    by_trial = True
 
-    def __init__(self, model: Model, plan: TrainingPlan, meter: Meter, spent: Spent,
-                 curriculum: SpeedCurriculum) -> None:
-        """Take what will learn, who counts, who knows how much is left, and what holds back."""
+    def __init__(self, model: Model, env: RaceVecEnv, plan: TrainingPlan, meter: Meter,
+                 spent: Spent, curriculum: SpeedCurriculum) -> None:
+        """Take what will learn, who counts, who knows how much is left, and what holds back.
+
+        Args:
+            model: That learns.
+            env: Its cars; those that practise keep more distance.
+            plan: With its settings.
+            meter: Counts.
+            spent: Of the run's limits.
+            curriculum: Of its cars.
+        """
         settings = plan.hyperparameters
         self._model, self._meter = model, meter
         self._spent, self._decay = spent, settings.learning_rate_decay
-        self._curriculum = curriculum
+        self._rate = settings.learning_rate
+        self._curriculum, self._practice = curriculum, plan.practice
+        self.phase: str | None = None
+        if self._practice is not None:
+            self.phase = PRACTICE
+            env.batch.simulator.body_margin_m = self._practice.practice_margin_m
         self._round_steps = (settings.rollout_steps if isinstance(settings, PPOHyperparameters)
                              else SAC_ROUND_STEPS)
 
     def learn(self) -> None:
         """See `Route`."""
-        self._model.rate_share = 1.0 - self._decay * self._spent()
+        self._model.rate_share = self._rate_share()
         self._model.learn(self._round_steps, callback=self._meter, log_interval=1,
                           reset_num_timesteps=False)
         self._curriculum.advance(self._meter.completion)
+
+    def _rate_share(self) -> float:
+        practice = self._practice
+        if practice is None:
+            return 1.0 - self._decay * self._spent()
+        left = min((1.0 - self._spent()) / practice.practice_share, 1.0)
+        return left * practice.practice_rate / self._rate
 
     def close(self) -> None:
         """Nothing was started."""
@@ -92,12 +122,14 @@ class TrialRoute:
 class TaughtRoute:
     """A teacher that knows the truth learns by trial; then the model learns from the teacher.
 
+    Where that is planned, the model then practises.
+
     Attributes:
-        phase: `TEACHER`, then `STUDENT`.
+        phase: `TEACHER`, `STUDENT`, `PRACTICE`.
     """
 
     def __init__(self, model: RacerPPO, env: RaceVecEnv, plan: TrainingPlan, meter: Meter,
-                 spent: Spent, teacher: Teacher) -> None:
+                 spent: Spent, curriculum: SpeedCurriculum, teacher: Teacher) -> None:
         """Take who learns.
 
         Args:
@@ -106,6 +138,7 @@ class TaughtRoute:
             plan: With settings of distillation.
             meter: Counts.
             spent: Of the run's limits.
+            curriculum: Of the student's cars.
             teacher: Freshly made; closed with the route.
         """
         assert plan.distillation is not None
@@ -120,14 +153,30 @@ class TaughtRoute:
                                 np.random.default_rng(plan.seed))
         self.phase: str | None = TEACHER
         self._teaching_began = 0.0
+        self._practises = plan.practice is not None
+        self._teaching_ends = 1.0 - self._settings.practice_share
+        self._practise_as = (model, env, plan, meter, spent, curriculum)
+        self._practice: TrialRoute | None = None
 
     @property
     def moves_model(self) -> bool:
         """See `Route`."""
-        return self.phase == STUDENT
+        return self.phase != TEACHER
+
+    @property
+    def by_trial(self) -> bool:
+        """See `Route`."""
+        return self._practice is not None
 
     def learn(self) -> None:
         """See `Route`."""
+        if (self._practises and self.phase == STUDENT
+                and self._spent() >= self._teaching_ends):
+            self._practice, self.phase = TrialRoute(*self._practise_as), PRACTICE
+            self._meter.forget()
+        if self._practice is not None:
+            self._practice.learn()
+            return
         with torch_threads(FEW_THREADS):
             if self.phase == TEACHER:
                 self._teacher_round()
@@ -161,7 +210,8 @@ class TaughtRoute:
             self._lessons.add(seen, self._teacher.act(seen))
             self._step(self._teacher.explore(seen) if first else self._student.act(seen))
         samples = round(self._settings.samples * new)
-        left = (1.0 - self._spent()) / (1.0 - self._teaching_began)
+        left = ((self._teaching_ends - self._spent())
+                / (self._teaching_ends - self._teaching_began))
         rate_share = 1.0 - self._decay * (1.0 - left)
         loss = self._student.learn(self._lessons, samples, rate_share)
         self._model.num_timesteps += new

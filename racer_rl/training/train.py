@@ -8,24 +8,21 @@ person's reward function leaves the last good model in place.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any, Final
+from typing import Any
 
 import torch
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
-from racer_rl.clock import utc_now
 from racer_rl.envs.build import build_batch
 from racer_rl.envs.vector import RaceVecEnv
 from racer_rl.interruption import interrupt_flag
 from racer_rl.reward.library import find_reward
 from racer_rl.reward.log import RewardLog
-from racer_rl.store.locks import committing, training_in
+from racer_rl.store.locks import training_in
 from racer_rl.store.models import ModelFolder
-from racer_rl.store.sessions import Session
 from racer_rl.traces.files import TraceFolder
 from racer_rl.traces.sampling import episodes_per_iteration
 from racer_rl.traces.writing import TrainingTrace
@@ -36,28 +33,18 @@ from racer_rl.training.checkpoint import Model, Snapshot, load_checkpoint
 from racer_rl.training.continuation import continue_world, keep_world
 from racer_rl.training.curriculum import SpeedCurriculum
 from racer_rl.training.curve import draw_training
-from racer_rl.training.history import RewardWatch, Verdict
+from racer_rl.training.history import RewardWatch
 from racer_rl.training.inheritance import Inheritance
+from racer_rl.training.keeping import Keeper
 from racer_rl.training.networks import find_network
 from racer_rl.training.plan import StopReason, TrainingPlan
 from racer_rl.training.routes import Route, TaughtRoute, TrialRoute
 from racer_rl.training.standing import Meter, Standing, Watcher
+from racer_rl.training.stopping import Brake, no_brake, no_longer_better, reached
 from racer_rl.training.teacher import Teacher
 from racer_sim.simulator import Simulator
 from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, RewardError
-
-Brake = Callable[[], StopReason | None]
-"""Tells why a run has to stop now, or None."""
-
-
-def _no_brake() -> StopReason | None:
-    return None
-
-
-CHECKPOINT_SHARE: Final = 0.05
-"""The last checkpoint may take this share of the time; the best is worth any."""
-
 
 class Training:
     """One run: the learner, its cars and its folder."""
@@ -71,7 +58,7 @@ class Training:
         elsewhere: Simulator | None = None,
         improved: Callable[[Model], None] | None = None,
         inherits: Inheritance | None = None,
-        brake: Brake = _no_brake,
+        brake: Brake = no_brake,
     ) -> None:
         """Build everything, or load it; nothing is written yet.
 
@@ -134,9 +121,7 @@ class Training:
         if resume and not continue_world(kept, batch, self.meter):
             self.model._last_obs = None
         self._route = self._make_route()
-        self._earlier_sessions, self._began = folder.sessions if resume else (), ''
-        self._began_cpu_s = 0.0
-        self._began_s, self._saved_s, self._save_cost_s = time.monotonic(), 0.0, 0.0
+        self._keeper = Keeper(folder, keep=plan.keep, earlier=folder.sessions if resume else ())
         self._began_steps = self._schedule_began = self.model.num_timesteps
         if resume and kept.get('schedule_began') is not None:
             self._schedule_began = kept['schedule_began']
@@ -144,12 +129,14 @@ class Training:
     def _make_route(self) -> Route:
         """As planned; but a model that has learnt from its teacher goes on by trial."""
         if self.plan.distillation is None or self.has_learnt:
-            return TrialRoute(self.model, self.plan, self.meter, self._spent, self._curriculum)
+            return TrialRoute(self.model, self.env, self.plan, self.meter, self._spent,
+                              self._curriculum)
         assert isinstance(self.model, RacerPPO)
         log = RewardLog(self.folder.path / 'reward.log')
         teacher = Teacher(self.plan, self.reward, log)
         self._trace.watch(teacher.env.batch)
-        return TaughtRoute(self.model, self.env, self.plan, self.meter, self._spent, teacher)
+        return TaughtRoute(self.model, self.env, self.plan, self.meter, self._spent,
+                           self._curriculum, teacher)
 
     def run(self, watch: Watcher) -> StopReason:
         """Train until a limit is reached; the folder then holds the last and the best checkpoint.
@@ -165,7 +152,7 @@ class Training:
             [TensorBoardOutputFormat(str(self.folder.path / 'tensorboard'))],
         )
         self.model.set_logger(logger)
-        self._began, self._began_s, self._began_cpu_s = utc_now(), time.monotonic(), _cpu_s()
+        self._keeper.begin()
         with closing(logger), closing(self._trace), interrupt_flag() as interrupted:
             try:
                 unjudged = self.plan.limits.until_laps or not self.assessment.history.rows
@@ -179,8 +166,8 @@ class Training:
                         self._assess()
                     self._reward_watch.note(self.meter.mean_reward, self.meter.completion)
                     logger.dump(self.model.num_timesteps)
-                    if moved:
-                        self._save_if_due()
+                    if moved and self._keeper.is_due:
+                        self.save('last')
                     watch(self.standing)
                 if not reason.cuts_short:
                     self.assessment.conclude(self.model, self.meter.mean_reward, self._cars)
@@ -207,7 +194,7 @@ class Training:
     @property
     def _can_continue(self) -> bool:
         """Whether the cars are the embedded simulator's, and where the model last saw them."""
-        return (self._own_cars and isinstance(self._route, TrialRoute)
+        return (self._own_cars and self._route.by_trial
                 and self.model._last_obs is not None)
 
     @property
@@ -217,7 +204,7 @@ class Training:
             steps=self.model.num_timesteps,
             session_steps=self.model.num_timesteps - self._began_steps,
             episodes=self.meter.episodes,
-            seconds=time.monotonic() - self._began_s,
+            seconds=self._keeper.seconds,
             mean_reward=self.meter.mean_reward,
             completion=self.meter.completion,
             best_lap_s=self.meter.best_lap_s,
@@ -230,7 +217,7 @@ class Training:
 
     def _spent(self) -> float:
         """Share of the limit of steps or time that is used up, 0 to 1."""
-        limits, seconds = self.plan.limits, time.monotonic() - self._began_s
+        limits, seconds = self.plan.limits, self._keeper.seconds
         done = self.model.num_timesteps - self._schedule_began
         to_do = math.inf if limits.steps is None else limits.steps - self._schedule_began
         return min(max(seconds / limits.time_s, done / max(to_do, 1)), 1.0)
@@ -242,36 +229,12 @@ class Training:
         self.env.close()
 
     def _reason(self, interrupted: bool) -> StopReason | None:
-        limits, settings = self.plan.limits, self.plan.hyperparameters
-        steps = self.model.num_timesteps
-        mean_reward = self.meter.mean_reward
-        reached = {
-            StopReason.LAPS: (
-                limits.until_laps and self.assessment.judgement.drives_clean_laps),
-            StopReason.ROBUST: self._reaches(limits.until_robust),
-            StopReason.INTERRUPTED: interrupted,
-            StopReason.STEPS: limits.steps is not None and steps >= limits.steps,
-            StopReason.TIME: time.monotonic() - self._began_s >= limits.time_s,
-            StopReason.EPISODES: self.meter.episodes >= settings.max_episodes,
-            StopReason.RETURN: (
-                mean_reward is not None and mean_reward >= settings.stop_mean_return
-                and self._route.moves_model
-            ),
-        }
-        reason = next((reason for reason, is_reached in reached.items() if is_reached), None)
-        reason = reason or self._brake()
-        if reason is None and limits.early:
-            verdict = self.assessment.history.verdict
-            return None if verdict is Verdict.GO_ON else StopReason(verdict.value)
-        return reason
-
-    def _reaches(self, wanted: float | None) -> bool:
-        elsewhere = self.assessment.judgement.elsewhere
-        return wanted is not None and elsewhere is not None and elsewhere.score >= wanted
-
-    def _save_if_due(self) -> None:
-        if time.monotonic() - self._saved_s >= self._save_cost_s / CHECKPOINT_SHARE:
-            self.save('last')
+        """Why the run has to stop, if it has; whoever is outside is asked before every round."""
+        limit = reached(self.plan, self.meter, self.assessment, steps=self.model.num_timesteps,
+                        seconds=self._keeper.seconds, model_learns=self._route.moves_model,
+                        interrupted=interrupted)
+        return limit or self._brake() or no_longer_better(
+            self.plan.limits, self.assessment.history)
 
     def _cars(self) -> dict[str, Any]:
         """What a checkpoint keeps of the cars."""
@@ -299,37 +262,18 @@ class Training:
         schedule = {'schedule_began': None if ended else self._schedule_began}
         self._write(which, Snapshot(self.model), {**self._cars(), **world, **schedule})
         if which == 'last':
-            if self._began:
-                self.folder.write_sessions((*self._earlier_sessions, self._session(reason)))
-            self._saved_s = time.monotonic()
-            self._save_cost_s = self._saved_s - began_s
-
-    def _session(self, reason: StopReason | None) -> Session:
-        return Session(
-            began=self._began, steps=self.model.num_timesteps,
-            wall_s=round(time.monotonic() - self._began_s, 3),
-            cpu_s=round(_cpu_s() - self._began_cpu_s, 3),
-            stopped='' if reason is None else reason.value)
+            self._keeper.wrote_last(self.model.num_timesteps, reason,
+                                    took_s=time.monotonic() - began_s)
 
     def _write(self, which: str, snapshot: Snapshot, cars: Mapping[str, Any]) -> None:
-        """Write a checkpoint, `best` or `last`, and after the file it speaks of, the progress."""
-        kept = {**cars, **self.assessment.as_plain()}
+        """Write a checkpoint, `best` or `last`, with all that the run knows besides the model."""
         best = self.assessment.best_record
-        with committing(self.folder.path):
-            if which == 'best':
-                self.folder.retire_best(self.plan.keep)
-            snapshot.write(self.folder.checkpoint(which), kept)
-            self.folder.write_progress({
-                'steps': self.model.num_timesteps,
-                'episodes': self.meter.episodes,
-                'best_steps': best.get('steps'),
-                'best': best.get('evaluation'),
-            })
-
-
-def _cpu_s() -> float:
-    """Seconds of a core that this process and its ended children have taken."""
-    return sum(os.times()[:4])
+        self._keeper.write(which, snapshot, {**cars, **self.assessment.as_plain()}, {
+            'steps': self.model.num_timesteps,
+            'episodes': self.meter.episodes,
+            'best_steps': best.get('steps'),
+            'best': best.get('evaluation'),
+        })
 
 
 def train(
@@ -340,7 +284,7 @@ def train(
     resume: bool = False,
     elsewhere: Simulator | None = None,
     improved: Callable[[Model], None] | None = None,
-    brake: Brake = _no_brake,
+    brake: Brake = no_brake,
 ) -> tuple[StopReason, Standing]:
     """Run a plan in a model's folder.
 

@@ -22,11 +22,12 @@ from racer_rl.training import teacher as teacher_module
 from racer_rl.training.acting import deterministic_policy
 from racer_rl.training.algorithms import build_model
 from racer_rl.training.checkpoint import load_checkpoint
+from racer_rl.training.curriculum import SpeedCurriculum
 from racer_rl.training.distillation import Distillation, Lessons, Student
 from racer_rl.training.hyperparameters import PPOHyperparameters, SACHyperparameters
 from racer_rl.training.networks import FAST
 from racer_rl.training.plan import Limits, Method, StopReason, TrainingPlan, find_method
-from racer_rl.training.routes import STUDENT, TEACHER, TEACHER_SHARE, TaughtRoute
+from racer_rl.training.routes import PRACTICE, STUDENT, TEACHER, TEACHER_SHARE, TaughtRoute
 from racer_rl.training.standing import Meter
 from racer_rl.training.teacher import Teacher, teacher_settings
 from racer_rl.training.train import train
@@ -58,7 +59,11 @@ def teacher_for(plan):
 
 
 def taught_route(model, env, plan, teacher, spent):
-    return TaughtRoute(model, env, plan, Meter(), lambda: spent, teacher)
+    return TaughtRoute(model, env, plan, Meter(), lambda: spent, held_back(env, plan), teacher)
+
+
+def held_back(env, plan):
+    return SpeedCurriculum(env.batch, plan.hyperparameters.start_speed_mps)
 
 
 def quiet():
@@ -279,12 +284,66 @@ def test_the_learning_rate_falls_over_the_teachers_share_and_over_the_rest(monke
     monkeypatch.setattr(teacher, 'is_ready', lambda **how: True)
     monkeypatch.setattr(Student, 'learn',
                         lambda student, lessons, samples, share: shares.append(share) or 0.0)
-    route = TaughtRoute(model, env, plan, Meter(), lambda: spent[0], teacher)
+    route = TaughtRoute(model, env, plan, Meter(), lambda: spent[0], held_back(env, plan), teacher)
     for spent[0] in (0.0, 0.2, TEACHER_SHARE, 0.7, 1.0):
         route.learn()
     assert shares == pytest.approx([1.0, 0.5, 0.0, 0.5, 0.0])
     assert route.phase == STUDENT, 'and the teacher was ready long before'
     route.close(), env.close()
+
+
+PRACTISING = Distillation(practice_share=0.25, practice_rate=2e-4, practice_margin_m=0.03)
+
+
+def practising():
+    return replace(plan_for(), distillation=PRACTISING)
+
+
+@pytest.fixture(scope='module')
+def practised(tmp_path_factory):
+    folder = ModelFolder(tmp_path_factory.mktemp('practised') / 'whole')
+    train(folder, practising(), lambda standing: None)
+    return model_of(folder)
+
+
+def test_a_model_that_is_to_practise_learns_by_trial_at_last_with_a_rate_of_its_own(monkeypatch):
+    plan = practising()
+    env = RaceVecEnv(build_batch(plan.setup, cars=4, seed=1))
+    model, teacher = build_model(PPO, 'FAST', env, seed=1), teacher_for(plan)
+    model.set_logger(quiet())
+    spent, shares, rates = [0.5], [], []
+    monkeypatch.setattr(Student, 'learn',
+                        lambda student, lessons, samples, share: shares.append(share) or 0.0)
+    monkeypatch.setattr(model, 'learn', lambda *_, **__: rates.append(
+        model.rate_share * model.learning_rate))
+    route = TaughtRoute(model, env, plan, Meter(), lambda: spent[0], held_back(env, plan), teacher)
+    phases, margins = [], []
+    for spent[0] in (0.5, 0.5, 0.7, 0.75, 0.875, 1.0):
+        route.learn()
+        phases.append(route.phase)
+        margins.append(env.batch.simulator.body_margin_m)
+    assert phases == [STUDENT] * 3 + [PRACTICE] * 3
+    assert margins == [0.0] * 3 + [0.03] * 3
+    assert rates == pytest.approx([2e-4, 1e-4, 0.0])
+    assert len(shares) == 2
+    route.close(), env.close()
+
+
+@pytest.mark.parametrize(('stop_at', 'phases', 'same'), [
+    (256, {TEACHER, STUDENT, PRACTICE}, False), (896, {PRACTICE}, False),
+    (1280, {PRACTICE}, True),
+])
+def test_a_run_that_was_stopped_goes_on_and_in_practice_as_if_it_had_not_been(
+        tmp_path, practised, stop_at, phases, same):
+    def interrupt(standing):
+        if standing.steps == stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+    folder, plan, seen = ModelFolder(tmp_path / 'stopped'), practising(), []
+    assert train(folder, plan, interrupt)[0] is StopReason.INTERRUPTED
+    train(folder, plan, seen.append, resume=True)
+    assert {standing.phase for standing in seen} == phases
+    if same:  # a teacher is not kept, nor what it taught from
+        assert_same(model_of(folder).policy.state_dict(), practised.policy.state_dict())
 
 
 def test_the_run_goes_from_teacher_to_student(taught):
