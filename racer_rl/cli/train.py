@@ -154,10 +154,10 @@ def train(
     """Teach a model to drive a track from its camera.
 
     Without --time, --steps, --until-laps or --until-robust it stops as the goal says: `finish` as
-    with `--until-laps --time 10m`, in company after 1,000,000 steps, `generalise` after 170s, `race`
-    after 288s. A run by time or steps ends sooner when driving elsewhere no longer gets better,
-    unless it is a `race`, in company, or --no-early-stop is given. Ctrl-C saves and leaves with
-    130; --resume goes on.
+    with `--until-laps --time 10m`, in company after 1,000,000 steps, `generalise` after 170s,
+    `race` after 288s. A run by time or steps ends sooner when driving elsewhere no longer gets
+    better, unless it is a `race`, in company, or --no-early-stop is given. Ctrl-C saves and
+    leaves with 130; --resume goes on.
     """
     from racer_rl.cli.train_plan import capped, new_plan, plan_limits, resumed_plan
     from racer_rl.store.models import model_folder, open_model
