@@ -46,6 +46,7 @@ from racer_sim.simulator import Simulator
 from racer_vehicle.action import DiscreteActions
 from racer_vehicle.errors import ConfigError, RewardError
 
+
 class Training:
     """One run: the learner, its cars and its folder."""
 
