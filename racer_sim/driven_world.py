@@ -104,6 +104,10 @@ class DrivenWorld:
             cars=cars, cars_per_world=cars, rgb=config.rgb, boxes=self._guests.boxes,
             image_age_s=(config.image_age_min_s, config.image_age_max_s)), config.seed)
         self._show_guests()
+        self._chance = [np.random.default_rng((config.seed, place)) for place in range(cars)]
+        self._ages_s = (config.image_age_min_s, config.image_age_max_s)
+        self._age_substeps = [self._draw_age(place) for place in range(cars)]
+        self._waiting = False
         for place in range(cars):
             self._set_pose(place, self._starts[place])
 
@@ -120,7 +124,7 @@ class DrivenWorld:
         before = self.motion(0).pose
         self._simulator.move(commands)
         self.time_ns += PERIOD_NS
-        if self._guests.step(before, racing=not self._held[0]):
+        if not self._waiting and self._guests.step(before, racing=not self._held[0]):
             self._show_guests()
 
     def lift(self, car: int, pose: Pose, *, takes_time: bool) -> None:
@@ -131,6 +135,7 @@ class DrivenWorld:
             pose: Where.
             takes_time: A moment on the clock, see `LIFT_NS`, so that it can be seen there at once.
         """
+        self._age_substeps[car] = self._draw_age(car)
         self._set_pose(car, pose)
         self.time_ns += self._lift_ns if takes_time else 0
         if car == 0:
@@ -149,10 +154,26 @@ class DrivenWorld:
             self._held[car] = held
             self._set_pose(car, self.motion(car).pose)
 
-    def follow(self, run: int, laps: int) -> None:
-        """Move boxes and bots by what race control says of the first car; see `DrivenGuests`."""
-        if self._guests.follow(run, laps):
+    def follow(self, run: int, laps: int, *, waiting: bool) -> bool:
+        """Move boxes and bots by what race control says of the first car; see `DrivenGuests`.
+
+        Args:
+            run: Number of the run.
+            laps: Completed in it.
+            waiting: Whether the run has not begun: bots do not move until the car does.
+
+        Returns:
+            Whether there are any, and they stand elsewhere now.
+        """
+        self._waiting = waiting
+        has_moved = self._guests.follow(run, laps)
+        if has_moved:
             self._show_guests()
+        return has_moved
+
+    def pause(self) -> None:
+        """Let the moment go by on the clock that lifting a car takes; nothing moves."""
+        self.time_ns += self._lift_ns
 
     def start_of(self, car: int) -> Pose:
         """A car's place on the starting grid."""
@@ -160,7 +181,12 @@ class DrivenWorld:
 
     def _set_pose(self, car: int, pose: Pose) -> None:
         self._simulator.set_pose(np.array([car]), pose.x_m, pose.y_m, pose.yaw_rad)
+        self._simulator.age_substeps[car] = self._age_substeps[car]
         self._simulator.suspend(car, out=bool(self._held[car]))
+
+    def _draw_age(self, car: int) -> int:
+        """How old images of a car are from now on, in sub-steps; by how often it was lifted."""
+        return round(float(self._chance[car].uniform(*self._ages_s)) / SUBSTEP_S)
 
     def _show_guests(self) -> None:
         self._simulator.put_boxes(self._guests.bodies)

@@ -34,10 +34,6 @@ Records = NDArray[np.void]
 STANDS_WITHIN_M: Final = 0.15
 """How near to where it was put a car must be seen: it may have begun to move."""
 
-EXACTLY_M: Final = 0.01
-"""The same for the first look after it was asked for, which may be from before: then a car may
-just be passing by."""
-
 LONGEST_GAP_S: Final = 10.0
 """Longest silence that is bridged; after more, a run begins anew."""
 
@@ -202,7 +198,8 @@ class RaceWatch:
         before, self._objects = self._objects, NOTHING if objects is None else objects
         if self._wanted is not None:
             self._asked += 1
-            within_m = EXACTLY_M if self._asked == 1 else STANDS_WITHIN_M
+            # The first look may be from before it was asked for, at a car that only passes by.
+            within_m = self.rules.still_m if self._asked == 1 else STANDS_WITHIN_M
             if pose.distance_m(self._wanted) > within_m:
                 self.state = replace(self.state, held=True, lifting=True, stamp_s=stamp_s)
                 return self._wanted if self._asked % ASK_AGAIN == 0 else None

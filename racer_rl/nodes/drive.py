@@ -89,26 +89,33 @@ class Drive:
         spin_until(self._executor, alive_and_done, patience_s, what)
 
     def get_ready(self) -> None:
-        """Wait until all parts speak, and enable the motor."""
+        """Wait until all parts speak; the motor stays disabled until a run begins."""
         wanted = PolicyBundle.read(self.plan.bundle).sha256
         self.until(lambda: self.operator.active.get('sha256') == wanted, PATIENCE_S,
                    'word that the policy is loaded')
         self.until(lambda: self.operator.race is not None, PATIENCE_S, 'word of race control')
         self.until(self._control.services_are_ready, PATIENCE_S, "race control's parameters")
-        self.enable()
         self.until(lambda: self.timing.hears_all, PATIENCE_S, 'an image and commands on it')
 
-    def enable(self) -> None:
-        """Let commands through to the motor."""
-        call(self.operator, 'motor/enable', SetBool.Request(data=True), self._executor, PATIENCE_S)
+    def enable(self, wanted: bool = True) -> None:
+        """Let commands through to the motor, or hold it neutral."""
+        call(self.operator, 'motor/enable', SetBool.Request(data=wanted), self._executor,
+             PATIENCE_S)
 
     def start_run(self, share: float) -> int:
-        """Have race control put the car to a share of the lap and begin a run; its number."""
+        """Have race control put the car to a share of the lap and begin a run; its number.
+
+        The car stands meanwhile: so every run begins with the first motion from its start, at
+        whatever moment somebody asks for it.
+        """
+        self.enable(False)
         before = self.race.run
         choice = self._control.set_parameters([Parameter('start_share', value=share)])
         self.until(choice.done, SILENCE_S, 'an answer of race control')
         call(self.operator, 'race/reset', Trigger.Request(), self._executor, SILENCE_S)
-        self.until(lambda: self.race.run > before, SILENCE_S, 'a new run')
+        self.until(lambda: self.race.run > before and not self.race.lifting, SILENCE_S,
+                   'a new run')
+        self.enable()
         return self.race.run
 
     def run(self, share: float, tell: Tell) -> Run:

@@ -15,6 +15,7 @@ from racer_sim.driven_world import DrivenWorld
 from racer_sim.nodes.sim_settings import SimSettings
 from racer_sim.nodes.simulated_car import SimulatedCar
 from racer_sim.race_watch import RaceState
+from racer_sim.rules import Status
 from racer_sim.starting_grid import Pose
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
@@ -78,10 +79,19 @@ class SimNode(Node):
     def _on_race(self, car: int, state: RaceState) -> None:
         self._world.hold(car, held=state.held)
         if car == 0:
-            self._world.follow(state.run, state.laps)
+            self._follow(state)
         if self._pace.judge(car, round(state.stamp_s * ros.NANOSECONDS),
                             settled=not state.lifting):
             self._drive()
+
+    def _follow(self, state: RaceState) -> None:
+        """Put boxes and bots where a run or a lap wants them."""
+        waiting = state.status == Status.PREPARE.label
+        if self._world.follow(state.run, state.laps, waiting=waiting) and (
+                waiting and self._pace.forget(0)):
+            # As after a lift: what was seen until now is another drive.
+            self._world.pause()
+            self._show((0,))
 
     def _on_place(self, car: int, pose: Pose) -> bool:
         stands_still = self._pace.forget(car)

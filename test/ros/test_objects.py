@@ -164,7 +164,7 @@ def test_boxes_move_with_each_lap_that_race_control_counts(graph, simulator):
     states, seen = graph.publisher('race/state'), []
     for run, laps in ((1, 0), (1, 1), (1, 1), (2, 0)):
         # It is waited for, so the next period has them where they belong.
-        states.publish(String(data=RaceState(run=run, laps=laps,
+        states.publish(String(data=RaceState(run=run, laps=laps, status='in_progress',
                                              stamp_s=race.now_ns / 1e9).to_json()))
         graph.spin_for(0.0 if laps else 0.1)
         race.drive(1, 0.0)
@@ -174,7 +174,8 @@ def test_boxes_move_with_each_lap_that_race_control_counts(graph, simulator):
     for broken_state in ('no state', RaceState(run='next', laps=1).to_json(),
                          RaceState(run=-1).to_json(), RaceState(run=2**70).to_json()):
         states.publish(String(data=broken_state))
-        states.publish(String(data=RaceState(run=2, stamp_s=race.now_ns / 1e9).to_json()))
+        states.publish(String(data=RaceState(run=2, status='in_progress',
+                                             stamp_s=race.now_ns / 1e9).to_json()))
         race.drive(1, 0.0)
     assert race.objects[['x_m', 'y_m']].tolist() == seen[-1]
 

@@ -147,9 +147,9 @@ def test_a_bot_looks_like_a_car_of_another_colour():
 
 def test_race_control_moves_the_boxes_of_a_world():
     driven = world(THREE)
-    driven.follow(1, 0)
+    driven.follow(1, 0, waiting=True)
     before = driven.objects(0)
-    driven.follow(1, 1)
+    driven.follow(1, 1, waiting=False)
     assert not np.array_equal(driven.objects(0)['x_m'], before['x_m'])
 
 
@@ -165,3 +165,12 @@ def test_too_many_things_for_a_lap_are_refused():
     crowd = RaceFormat(obstacles=Obstacles(count=6, min_gap_m=10.0))
     with pytest.raises(ConfigError, match='6 obstacles or bots 10 m apart need'):
         world(crowd)
+
+
+def test_bots_wait_at_the_start_until_the_car_moves():
+    driven = world(RaceFormat(bots=Bots(count=2)))
+    for waiting, is_still in ((True, True), (False, False)):
+        assert driven.follow(1 + waiting, 0, waiting=waiting)
+        before = driven.objects(0)['x_m'].copy()
+        driven.drive(np.array([[0.0, 0.0]]))
+        assert np.array_equal(driven.objects(0)['x_m'], before) == is_still
