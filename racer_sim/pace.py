@@ -38,6 +38,11 @@ class Pace(Protocol):
     tick_s: float
     ignored: int
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the next period waits for nothing but to be driven."""
+        ...
+
     def offer(self, car: int, stamp_ns: int, now_s: float) -> None:
         """Sensors of a car have gone out.
 
@@ -89,7 +94,9 @@ class Pace(Protocol):
         ...
 
     def forget(self, car: int) -> bool:
-        """A car is lifted: what it was told does not count any more.
+        """A car is lifted: what it was told does not count.
+
+        Until it is offered sensors again, nothing waits for it.
 
         Returns:
             Whether time has to go on for it to see where it is: it stands still meanwhile.
@@ -134,7 +141,7 @@ class LockStep:
             self.ignored += 1
             return False
         self._commands[car] = command
-        return self._is_complete
+        return self.is_complete
 
     def _is_newest(self, car: int, stamp_ns: int | None) -> bool:
         """Whether a stamp is that of the newest sensors of a car."""
@@ -144,18 +151,21 @@ class LockStep:
 
     def _is_awaited(self, car: int) -> bool:
         """Whether a word about the newest sensors of a car is still to come."""
+        if self._stamps_ns[car] is None:
+            return False
         judged_ns = self._judged_ns[car]
         return self._commands[car] is None or (judged_ns is not None
                                                and not self._is_newest(car, judged_ns))
 
     @property
-    def _is_complete(self) -> bool:
+    def is_complete(self) -> bool:
+        """As of the protocol."""
         return not any(map(self._is_awaited, range(len(self._commands))))
 
     def judge(self, car: int, stamp_ns: int, *, settled: bool) -> bool:
         """As of the protocol; drives when this was what all waited for."""
         self._judged_ns[car] = stamp_ns if settled else NEVER_NS
-        return self._is_complete
+        return self.is_complete
 
     def tick(self, now_s: float) -> bool:
         """As of the protocol: time stands still until commands come."""
@@ -167,13 +177,12 @@ class LockStep:
 
     def forget(self, car: int) -> bool:
         """As of the protocol."""
-        self._commands[car] = None
+        self._commands[car] = self._stamps_ns[car] = None
         return True
 
     def overdue(self, now_s: float) -> tuple[int, ...]:
         """As of the protocol."""
-        return tuple(car for car, stamp_ns in enumerate(self._stamps_ns)
-                     if stamp_ns is not None and self._is_awaited(car)
+        return tuple(car for car in range(len(self._commands)) if self._is_awaited(car)
                      and now_s - self._offered_s[car] >= self._repeat_after_s)
 
 
@@ -198,6 +207,11 @@ class RealTime:
         self._commands = [NEUTRAL] * cars
         self._arrived_s = [0.0] * cars
         self._begin_s = self._end_s = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """As of the protocol: the clock says when."""
+        return False
 
     def offer(self, car: int, stamp_ns: int, now_s: float) -> None:
         """As of the protocol; nothing waits for an answer."""

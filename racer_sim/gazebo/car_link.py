@@ -32,6 +32,7 @@ class CarLink:
     Attributes:
         namespace: Of the topics.
         lift: What is under way to put it elsewhere; None: it drives.
+        held: Whether it is off the track: nobody sees it or meets it, and it is not commanded.
     """
 
     def __init__(self, node: Node, namespace: str, car: CarSpec,
@@ -52,6 +53,8 @@ class CarLink:
         self._actuation, self._told_ns, self._placed_ns = Actuation(car), 0, 0
         self._node, self._car, self._steering_rad = node, car, 0.0
         self.lift: Lift | None = None
+        self.held = False
+        self._stood_at: Motion | None = None
 
     @property
     def is_heard(self) -> bool:
@@ -90,11 +93,14 @@ class CarLink:
         self.command(command, elapsed_s)
 
     def motion(self, stamp_ns: int) -> Motion:
-        """Ground truth of a moment, or the last before it.
+        """Ground truth of a moment, or the last before it; of a car that is held, where it was.
 
         Raises:
             GazeboError: There was none yet.
         """
+        return self._stood_at or self._motion(stamp_ns)
+
+    def _motion(self, stamp_ns: int) -> Motion:
         message = self._truth.at(stamp_ns)
         if message is None:
             raise GazeboError(f'no ground truth of the car {self.namespace!r} yet; wait for it.')
@@ -136,6 +142,26 @@ class CarLink:
             yaw_rate_radps, speed_mps, self._steering_rad, self._car.wheelbase_m))
         return DriveCommand(self._steering_rad, speed_mps), stamp_ns
 
+    def take_off(self, aside: Pose, stamp_ns: int, put: Put) -> None:
+        """Take the car off the track; once more, it does nothing.
+
+        Args:
+            aside: Where nobody sees it.
+            stamp_ns: Of the ground truth because of which; the car may have been lifted since,
+                and then stays.
+            put: Puts the model somewhere.
+        """
+        if self.held or self.lift is not None or stamp_ns <= self._placed_ns:
+            return
+        self.held, self._stood_at = True, Motion(self.motion(stamp_ns).pose, 0.0, 0.0, 0.0)
+        put(model_name(self.namespace), aside)
+
+    def let_go(self) -> None:
+        """Let the car go on, from where it is put, or else from where it was taken off."""
+        self.held, stood_at = False, self._stood_at
+        if stood_at is not None and self.lift is None:
+            self.begin_lift(stood_at.pose)
+
     def begin_lift(self, pose: Pose) -> None:
         """Put the car elsewhere, at rest; `advance_lift` does it."""
         self.lift = Lift(pose, self.time_ns)
@@ -155,9 +181,9 @@ class CarLink:
             return
         self._joints.publish(messages.actuators(self._actuation.joints(NEUTRAL, duration_s)))
         now_ns = self.time_ns
-        if lift.is_done(self.motion(now_ns), now_ns,
+        if lift.is_done(self._motion(now_ns), now_ns,
                         lambda pose: put(model_name(self.namespace), pose)):
             self._joints.publish(messages.actuators(self._actuation.reset()))
-            self._placed_ns = lift.put_ns
+            self._placed_ns, self._stood_at = lift.put_ns, None
         else:
             self.lift = lift

@@ -28,7 +28,7 @@ from racer_sim.gazebo.server import GazeboServer, gz_program
 from racer_sim.gazebo.topics import CONTROL, SET_POSE, SET_POSES, guest_name
 from racer_sim.gazebo.transport import GazeboError, Node, Requests
 from racer_sim.starting_grid import Pose, grid_pose, one_course
-from racer_sim.world import WorldSpec, write_world
+from racer_sim.world import FIELD_M, WorldSpec, write_world
 from racer_vehicle.observation import rgb_to_luma
 from racer_vehicle.signals import NEUTRAL, DriveCommand
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
@@ -39,6 +39,9 @@ STEPS: Final = round(CONTROL_PERIOD_S / STEP_S)
 """Of physics, in a control period."""
 
 STEP_NS: Final = PERIOD_NS // STEPS
+
+ASIDE_M: Final = FIELD_M / 2.0 - 20.0
+"""How far out, both ways, cars are that are held: on the field, beyond what cameras show."""
 
 RENEWED_STEPS: Final = 11
 """In lock-step, how often at least the wheels are told a speed that fits their steering."""
@@ -104,7 +107,7 @@ class GazeboWorld:
         self.course = one_course(config.world.track, config.world.direction)
         self._config, self.time_ns = config, 0
         self._random = np.random.default_rng(config.world.seed)
-        self._held = np.zeros((len(namespaces), 2))
+        self._before = np.zeros((len(namespaces), 2))
         self._after_steps = [self._draw_age() for _ in namespaces]
         self._car = car
         self._starts = [grid_pose(self.course, config.world.start_share, place)
@@ -195,7 +198,7 @@ class GazeboWorld:
         return self._starts[car]
 
     def drive(self, commands: Floats, after_s: Floats | None = None) -> None:
-        """Lock-step: advance one control period.
+        """Lock-step: advance one control period; cars that are lifted or held are not commanded.
 
         Args:
             commands: float64 (N, 2), steering rad and speed m/s, finite.
@@ -209,16 +212,18 @@ class GazeboWorld:
                  else np.rint(after_s / STEP_S).astype(int).tolist())
         self.move_bots(self.time_ns)
         cuts = sorted({0, STEPS, *range(RENEWED_STEPS, STEPS, RENEWED_STEPS), *after})
+        driven = [(index, car) for index, car in enumerate(self.cars) if car.lift is None]
         for begin, end in pairwise(cuts):
-            for index, car in enumerate(self.cars):
-                told = self._held[index] if begin < after[index] else commands[index]
-                car.command(DriveCommand(*map(float, told)), (end - begin) * STEP_S)
+            for index, car in driven:
+                told = self._before[index] if begin < after[index] else commands[index]
+                command = NEUTRAL if car.held else DriveCommand(*map(float, told))
+                car.command(command, (end - begin) * STEP_S)
             self._step(end - begin)
-        self._held[:] = commands
+        self._before[:] = commands
         self._await_sensors()
 
     def lift(self, car: int, pose: Pose) -> None:
-        """Lock-step: put a car anywhere, at rest; the others stand still meanwhile.
+        """Lock-step: put a car anywhere, at rest; the others are neutral meanwhile.
 
         Args:
             car: Which.
@@ -227,26 +232,35 @@ class GazeboWorld:
         Raises:
             NotPlacedError: It does not get there, and stays where it is.
         """
-        self._held[car] = 0.0
-        self._after_steps[car] = self._draw_age()
         self.begin_lift(car, pose)
         while self.cars[car].lift is not None:
-            for other in self.cars:
-                other.command(NEUTRAL, CONTROL_PERIOD_S)
             self.cars[car].advance_lift(self.put, CONTROL_PERIOD_S)
-            self._step(STEPS)
-        self._await_sensors()
+            self.drive(np.zeros((len(self.cars), 2)))
 
     def begin_lift(self, car: int, pose: Pose) -> None:
-        """Begin to put a car anywhere; in real time, its link goes on with it."""
+        """Begin to put a car anywhere; its link goes on with it, a control period at a time."""
         if car == 0:
             self._guests.put_car(pose)
+        self._before[car] = 0.0
+        self._after_steps[car] = self._draw_age()
         self.cars[car].begin_lift(pose)
 
-    @property
-    def has_guests(self) -> bool:
-        """Whether there are boxes or bots."""
-        return len(self._guests.bodies) > 0
+    def hold(self, car: int, stamp_ns: int, *, held: bool) -> None:
+        """Take a car off the track, or let it go on.
+
+        Args:
+            car: Which.
+            stamp_ns: Of the ground truth because of which.
+            held: Whether it is to be off the track.
+
+        Raises:
+            GazeboError: Gazebo does not move it.
+        """
+        link = self.cars[car]
+        if held:
+            link.take_off(Pose(ASIDE_M, ASIDE_M + 2.0 * car, 0.0), stamp_ns, self.put)
+        elif link.held:
+            link.let_go()
 
     def follow(self, run: int, laps: int) -> None:
         """Move boxes and bots by what race control says of the first car; see `DrivenGuests`.
@@ -266,7 +280,8 @@ class GazeboWorld:
         Raises:
             GazeboError: Gazebo does not move them.
         """
-        if self._guests.step(self.cars[0].motion(stamp_ns).pose):
+        first = self.cars[0]
+        if self._guests.step(first.motion(stamp_ns).pose, racing=not first.held):
             self._put_guests()
 
     def _put_guests(self) -> None:
@@ -282,8 +297,8 @@ class GazeboWorld:
             car: Which.
             stamp_ns: When, for the other cars; boxes and bots are where they are now.
         """
-        others = {number: other.motion(stamp_ns).pose for number, other in enumerate(self.cars)
-                  if number != car}
+        others = {number: None if other.held else other.motion(stamp_ns).pose
+                  for number, other in enumerate(self.cars) if number != car}
         return bodies_met(self._guests.bodies, self._car, others)
 
     def put(self, model: str, pose: Pose) -> None:

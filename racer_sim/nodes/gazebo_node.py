@@ -17,12 +17,14 @@ from racer_sim.gazebo.gazebo_world import GazeboWorld
 from racer_sim.gazebo.lift import NotPlacedError
 from racer_sim.nodes.gazebo_settings import GazeboSettings
 from racer_sim.nodes.simulated_car import SimulatedCar
+from racer_sim.race_watch import RaceState
 from racer_sim.starting_grid import Pose
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
 from racer_vehicle.nodes.parameters import declare, declare_car
 from racer_vehicle.nodes.running import run_node
-from racer_vehicle.signals import DriveCommand
+from racer_vehicle.signals import NEUTRAL, DriveCommand
+from racer_vehicle.spec import CONTROL_PERIOD_S
 from racer_vehicle.telemetry import Flow
 
 TICK_S: Final = 0.02
@@ -59,11 +61,10 @@ class GazeboNode(Node):
         for index, simulated in enumerate(self._cars):
             simulated.listen(partial(self._on_command, index), partial(self._on_place, index),
                              partial(self._on_place, index, self._world.start_of(index)))
+            simulated.follow_race(partial(self._on_race, index))
         if not self._own:
             told: Any = self.create_guard_condition(self._on_bridged_command)
             self._world.cars[0].listen(told.trigger)
-        if self._world.has_guests:
-            self._cars[0].follow_race(lambda state: self._world.follow(state.run, state.laps))
         Diagnostics(self, self._report)
         self.create_timer(self._pace.tick_s if self._lockstep else self._tick_s, self._tick,
                           clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -78,10 +79,20 @@ class GazeboNode(Node):
         now_s, age_ns = time.monotonic(), self._world.cars[car].time_ns - stamp_ns
         self._flow.note(now_s, age_ns / ros.NANOSECONDS)
         if self._pace.accept(car, command, stamp_ns, now_s):
-            self._world.drive(*self._pace.commands())
-            self._show(range(len(self._cars)))
+            self._drive()
         elif not self._lockstep:
             self._command_all()
+
+    def _drive(self) -> None:
+        """Lock-step: advance a control period, and more of them until a car stands to see it."""
+        while True:
+            for car in self._world.cars:
+                self._lifting(partial(car.advance_lift, self._world.put, CONTROL_PERIOD_S))
+            self._world.drive(*self._pace.commands())
+            ready = [index for index, car in enumerate(self._world.cars) if car.lift is None]
+            if ready:
+                self._show(ready)
+                return
 
     def _on_bridged_command(self) -> None:
         command, stamp_ns = self._world.cars[0].bridged_command()
@@ -102,7 +113,7 @@ class GazeboNode(Node):
         commands, _ = self._pace.commands()
         for told, car in zip(commands.tolist(), self._world.cars, strict=True):
             if car.lift is None:
-                car.command_now(DriveCommand(*told))
+                car.command_now(NEUTRAL if car.held else DriveCommand(*told))
             else:
                 self._lifting(partial(car.advance_lift, self._world.put, TICK_S))
 
@@ -124,12 +135,23 @@ class GazeboNode(Node):
         except NotPlacedError as error:
             self._drops.note('place', str(error))
 
-    def _on_place(self, car: int, pose: Pose) -> None:
-        if self._pace.forget(car):
-            self._lifting(partial(self._world.lift, car, pose))
-            self._show((car,))
-        else:
-            self._world.begin_lift(car, pose)
+    def _on_place(self, car: int, pose: Pose) -> bool:
+        self._pace.forget(car)
+        self._world.begin_lift(car, pose)
+        if self._pace.is_complete:
+            self._drive()
+        return self._world.cars[car].lift is None
+
+    def _on_race(self, car: int, state: RaceState) -> None:
+        stamp_ns = round(state.stamp_s * ros.NANOSECONDS)
+        if not state.lifting:  # where to, `_on_place` is told
+            self._world.hold(car, stamp_ns, held=state.held)
+        if car == 0:
+            self._world.follow(state.run, state.laps)
+        if self._world.cars[car].lift is not None:
+            self._pace.forget(car)
+        if self._pace.judge(car, stamp_ns, settled=not state.lifting):
+            self._drive()
 
     def _show(self, cars: Iterable[int]) -> None:
         self._say_clock()

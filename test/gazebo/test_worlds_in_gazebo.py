@@ -19,6 +19,7 @@ from racer_sim.gazebo.transport import GazeboError, Node
 from racer_sim.pace import RealTime
 from racer_sim.starting_grid import Pose
 from racer_sim.track_library import SHIPPED
+from racer_sim.traffic import ASIDE_M
 from racer_sim.world import WORLD_FILE
 from racer_vehicle.signals import DriveCommand
 from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
@@ -153,6 +154,29 @@ def test_cars_see_each_other_and_not_themselves(world):
     assert np.abs(seen - alone)[:, 60:100].mean() > 5.0
     ahead = gazebo.cars[0].scan(gazebo.time_ns)[31:33]
     assert ahead == pytest.approx([0.6 - CAR.length_m / 2 - CAR.lidar.x_m] * 2, abs=0.02)
+
+
+def test_a_car_that_is_held_is_gone_and_said_to_stand_where_it_was(world):
+    gazebo = world(namespaces=('car1', 'car2'))
+    there, commands = Pose(1.0, 0.0, 0.0), np.array([[0.0, 0.0], [0.0, 1.0]])
+    gazebo.lift(0, Pose(0.0, 0.0, 0.0))
+    gazebo.lift(1, Pose(50.0, 0.0, 0.0))
+    alone = gazebo.image(0, gazebo.time_ns).astype(int)
+    gazebo.lift(1, there)
+    assert np.abs(gazebo.image(0, gazebo.time_ns) - alone).max() > 20
+    gazebo.hold(1, gazebo.time_ns, held=True)
+    for _ in range(4):
+        gazebo.drive(commands, np.zeros(2))
+    assert np.abs(gazebo.image(0, gazebo.time_ns) - alone).max() <= 2
+    assert np.isinf(gazebo.cars[0].scan(gazebo.time_ns)).all()
+    assert gazebo.objects(0, gazebo.time_ns)['x_m'].tolist() == [ASIDE_M]
+    assert gazebo.motion(1).pose.distance_m(there) < 0.005
+    gazebo.lift(1, Pose(0.8, 0.0, 0.0))
+    gazebo.hold(1, gazebo.time_ns, held=False)
+    for _ in range(4):
+        gazebo.drive(commands, np.zeros(2))
+    assert 0.85 < gazebo.motion(1).pose.x_m < 1.1, 'it drives on from where it was put'
+    assert np.abs(gazebo.image(0, gazebo.time_ns) - alone).max() > 20
 
 
 def test_a_car_without_commands_stops_in_real_time(world, tmp_path):

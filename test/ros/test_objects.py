@@ -115,12 +115,12 @@ class Race:
         """Put the car somewhere, and wait until it sees from there."""
         before = self.now_ns
         self.places.publish(stamped_pose(pose, 0.0, 'map'))
+        self.graph.until(lambda: self.is_at(pose.x_m, pose.y_m) and self.sensed_after(before),
+                         'the car is there')
 
-        def is_there():
-            at = self.heard['sim/odom'][-1].pose.pose.position
-            return (math.hypot(at.x - pose.x_m, at.y - pose.y_m) < 0.01
-                    and self.sensed_after(before))
-        self.graph.until(is_there, 'the car is there')
+    def is_at(self, x_m, y_m):
+        at = self.heard['sim/odom'][-1].pose.pose.position
+        return math.hypot(at.x - x_m, at.y - y_m) < 0.01
 
 
 def behind(body, gap_m):
@@ -206,25 +206,40 @@ def test_of_two_cars_it_is_the_one_that_drives_into_the_other(graph, simulator):
     graph.add(simulator, track='pebble', image_age_max_s=0.0, namespaces=['car1', 'car2'])
     for name in ('car1', 'car2'):
         graph.start('racer_sim.nodes.race_control_node', '--ros-args', '-r', f'__ns:=/{name}',
-                    track='pebble')
+                    track='pebble', resets=3, collision_penalty_s=0.5)
     first, second = (Race(graph, None, namespace=name) for name in ('car1', 'car2'))
     graph.until(lambda: all(car.heard['race/state'] for car in (first, second)),
                 'both race controls speak')
     x_m, y_m, yaw_rad = (float(value) for value in TRACK.pose_at(0.3, 0.0))
     ahead = Pose(x_m + 0.8 * math.cos(yaw_rad), y_m + 0.8 * math.sin(yaw_rad), yaw_rad)
-    first.place(Pose(x_m, y_m, yaw_rad))
-    second.place(ahead)
-    for _ in range(40):
-        before = first.now_ns, second.now_ns
-        first.tell(1.5)
-        second.tell(0.2)
-        graph.until(lambda before=before: first.sensed_after(before[0])
-                    and second.sensed_after(before[1]), 'both sense')
-        if first.state.incidents:
-            break
-    assert first.state.status == 'crashed'
+    told = {}
+
+    def drive_until(done, *speeds_mps):
+        """As policies do: a command on each new image, also of a car that was lifted."""
+        def is_done():
+            for car, speed_mps in zip((first, second), speeds_mps, strict=True):
+                if told.get(car) != car.now_ns and car.sensed_after(car.now_ns - 1):
+                    told[car] = car.now_ns
+                    car.tell(speed_mps)
+            assert len(first.heard['sim/odom']) < 400, f'{first.state} {second.state}'
+            return done()
+
+        graph.until(is_done, 'what the cars drive for')
+
+    first.places.publish(stamped_pose(Pose(x_m, y_m, yaw_rad), 0.0, 'map'))
+    second.places.publish(stamped_pose(ahead, 0.0, 'map'))
+    drive_until(lambda: first.is_at(x_m, y_m) and second.is_at(ahead.x_m, ahead.y_m), 0.0, 0.0)
+    drive_until(lambda: first.state.incidents, 1.5, 0.2)
+    assert (first.state.cause, first.state.held) == ('crashed', True)
     assert second.state.status == 'in_progress'
-    assert len(first.objects) == len(second.objects) == 1
+    drive_until(lambda: not len(second.objects), 1.5, 0.2)
+    assert len(first.objects) == 1, 'the one that is held is told of the other all the same'
+    drive_until(lambda: not first.state.held, 0.0, 0.2)
+    assert first.state.status == 'in_progress'
+    drive_until(lambda: len(second.objects), 0.0, 0.2)
+    apart_m = math.hypot(second.objects['x_m'][0] - first.objects['x_m'][0],
+                         second.objects['y_m'][0] - first.objects['y_m'][0])
+    assert apart_m > CAR.length_m, 'there is room between them'
 
 
 def test_a_car_that_nobody_commands_stops_and_the_bots_drive_on(graph):
