@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from racer_rl.cli.train_plan import (
+    distillation_of,
     evaluation_of,
     held_out_of,
     read_metadata,
@@ -91,7 +92,7 @@ def clone_plan(name: str, parent: Parent, changes: Changes, limits: Limits,
     """
     setup, before = parent.folder.setup, settings_of(parent.folder)
     _refuse_other_network(name, parent.folder, setup, before, changes)
-    settings = _settings(changes, setup, before)
+    settings = _settings(changes, parent.folder, before)
     _require_same(name, parent.folder, 'a stack of', str(settings.stack_size),
                   str(before.stack_size), 'leave stack_size out')
     setup = replace(
@@ -150,9 +151,16 @@ def warn_of_reward(parent: ModelFolder, plan: TrainingPlan) -> None:
             'reward.', err=True)
 
 
-def _settings(changes: Changes, setup: RaceSetup, before: Hyperparameters) -> Hyperparameters:
+def _settings(changes: Changes, parent: ModelFolder, before: Hyperparameters) -> Hyperparameters:
+    """The parent's, with the changes; a model that has practised is never thrown back."""
+    taught = distillation_of(parent.run.get('method'), parent.setup)
+    if taught is not None and taught.practice_share > 0.0:
+        before = replace(before, learning_rate=taught.practice_rate)
+        if changes.learning_rate is None:
+            typer.echo(f'note: {parent.name} practised at a rate of {taught.practice_rate:g}, and '
+                       'so does its clone; --learning-rate sets another.', err=True)
     settings, notes = load_hyperparameters(changes.hyperparameters, before.ALGORITHM,
-                                           setup.network, spec_as_dict(before))
+                                           parent.setup.network, spec_as_dict(before))
     for note in notes:
         typer.echo(f'note: {note}', err=True)
     if changes.learning_rate is not None:

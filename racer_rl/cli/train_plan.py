@@ -147,7 +147,7 @@ def new_plan(goal: Goal, limits: Limits, *, tracks: Sequence[str] | None, direct
     return TrainingPlan(setup=setup, hyperparameters=settings, limits=limits, seed=seed,
                         evaluation=evaluation_of(setup),
                         held_out=held_out_of(limits, watched=goal.stops_early),
-                        distillation=_distillation(chosen, setup))
+                        distillation=distillation_of(chosen, setup))
 
 
 def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
@@ -156,7 +156,7 @@ def resumed_plan(folder: ModelFolder, limits: Limits) -> TrainingPlan:
     return TrainingPlan(
         setup=folder.setup, hyperparameters=settings_of(folder), limits=limits, seed=run['seed'],
         evaluation=evaluation_of(folder.setup), held_out=held_out_of(limits, watched=True),
-        distillation=_distillation(run.get('method'), folder.setup),
+        distillation=distillation_of(run.get('method'), folder.setup),
     )
 
 
@@ -166,7 +166,8 @@ def settings_of(folder: ModelFolder) -> Hyperparameters:
     return spec_from_dict(kind, folder.run['hyperparameters'])
 
 
-def _distillation(method: str | None, setup: RaceSetup) -> Distillation | None:
+def distillation_of(method: str | None, setup: RaceSetup) -> Distillation | None:
+    """How a model of this method learns from a teacher; None: it does without."""
     if method != Method.DISTILL:
         return None
     return Distillation(practice_share=COMPANY_PRACTICE if setup.race.has_company else 0.0)

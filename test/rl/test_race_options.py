@@ -116,3 +116,15 @@ def test_training_in_company_reads_the_lidar_and_resumes_as_it_was(store, capsys
     assert '--bots is 2, but --resume is given' in capsys.readouterr().err
     assert run(['train', '--name', 'new', '--resume', '--steps', '600', '--until-laps']) == 0
     assert open_model('new').setup == setup
+
+
+def test_a_clone_of_a_model_that_practised_goes_on_at_that_rate(store, capsys):
+    path = open_model('among').path / 'run.json'
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, 'method': 'distill'}))
+    for name, options, rate in (('calm', (), 3e-4), ('bold', ('--learning-rate', '0.002'), 2e-3)):
+        assert run(['clone', 'among', name, *options]) == 0
+        said = 'among practised at a rate of 0.0003' in capsys.readouterr().err
+        assert said is not bool(options)
+        assert open_model(name).run['hyperparameters']['learning_rate'] == rate
+    path.write_text(json.dumps(record))
