@@ -17,11 +17,38 @@ import pytest
 
 collect_ignore_glob = [] if find_spec('rclpy') else ['test_*.py']
 
-PATIENCE_S = 20.0
-"""Discovery takes 3 s at times, and test machines are shared."""
+PATIENCE_S = 120.0
+"""For what comes in the end: test machines are shared, and may stand still for seconds."""
+
+ATTEMPTS = 5
+"""To meet a deadline by the clock on the wall, on a machine that may be late itself."""
 
 FIRST_PORT = 33_400
 """A listening socket on FIRST_PORT + domain reserves the domain on this machine."""
+
+
+def _require_in_time(limit_s: float, attempt: Callable[[], float]) -> float:
+    """Require that something takes no longer than it may, once the machine keeps up.
+
+    Args:
+        limit_s: Longest time.
+        attempt: Has it happen, and gives how long it took; that it happens it checks itself.
+
+    Returns:
+        How long it took in the end.
+    """
+    took_s: list[float] = []
+    for _ in range(ATTEMPTS):
+        took_s.append(attempt())
+        if took_s[-1] < limit_s:
+            return took_s[-1]
+    pytest.fail(f'it took {took_s} s; allowed: {limit_s:g} s')
+
+
+@pytest.fixture(scope='session')
+def in_time() -> Callable[..., float]:
+    """See `_require_in_time`."""
+    return _require_in_time
 
 
 def reserve_domain() -> tuple[int, socket.socket]:

@@ -27,22 +27,28 @@ distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}
 """Twice the pixels of the default camera, 120 degrees: rectifying halves the image."""
 
 
-def shown(graph, publisher, message, heard):
-    """Offer an image until one comes out."""
+def shown(graph, publisher, frame, heard, frame_id=''):
+    """Offer an image, taken now, until one comes out."""
+    stamps = []
+
     def done():
+        message = image_message(Frame(frame.image, now_s(graph)), frame_id)
+        stamps.append(message.header.stamp)
         publisher.publish(message)
         graph.spin_for(0.02)
         return heard
 
-    return graph.until(done, 'an image comes out')[-1]
+    got = graph.until(done, 'an image comes out')[-1]
+    assert got.header.stamp in stamps
+    return got
 
 
-def gradient(height=120, width=160, channels=1, stamp_s=0.0):
+def gradient(height=120, width=160, channels=1):
     row = np.linspace(0, 255, width).astype(np.uint8)
     image = np.broadcast_to(row, (height, width)).copy()
     if channels == 3:
         image = np.stack((image, 255 - image, np.full_like(image, 7)), axis=2)
-    return Frame(image, stamp_s)
+    return Frame(image, 0.0)
 
 
 def now_s(graph):
@@ -53,10 +59,8 @@ def now_s(graph):
 def test_a_simulators_image_passes_unchanged_with_its_stamp(graph, channels):
     graph.add(CameraNode, driver='simulated')
     heard = graph.listen('camera/image_raw')
-    frame = gradient(channels=channels, stamp_s=now_s(graph))
-    sent = image_message(frame, 'anything')
-    got = shown(graph, graph.publisher('sim/camera/image_raw'), sent, heard)
-    assert got.header.stamp == sent.header.stamp
+    frame = gradient(channels=channels)
+    got = shown(graph, graph.publisher('sim/camera/image_raw'), frame, heard, 'anything')
     assert got.header.frame_id == 'camera_link_optical'
     assert got.encoding == ('mono8', '', 'rgb8')[channels - 1]
     np.testing.assert_array_equal(frame_of(got).image, frame.image)
@@ -68,8 +72,8 @@ def test_a_calibrated_lens_is_rectified_to_the_camera_model(graph, tmp_path):
     graph.add(CameraNode, driver='simulated', lens=str(lens))
     heard = graph.listen('camera/image_raw')
     publisher = graph.publisher('sim/camera/image_raw')
-    raw = gradient(240, 320, stamp_s=now_s(graph))
-    got = frame_of(shown(graph, publisher, image_message(raw, ''), heard)).image
+    raw = gradient(240, 320)
+    got = frame_of(shown(graph, publisher, raw, heard)).image
     assert got.shape == (120, 160)
     expected = cv2.resize(raw.image, (160, 120), interpolation=cv2.INTER_AREA)
     assert np.abs(got.astype(int) - expected).max() <= 2
@@ -115,7 +119,7 @@ def test_the_fake_camera_comes_at_the_control_rate_with_real_stamps(graph):
     graph.until(lambda: len(heard) >= 10, 'ten images')
     stamps = [frame_of(message).stamp_s for message in heard]
     assert stamps == sorted(set(stamps))
-    assert abs(now_s(graph) - stamps[-1]) < 1.0
+    assert 0.0 <= now_s(graph) - stamps[-1] < 60.0, 'of this clock'
 
 
 def test_a_camera_that_is_not_there_is_named_in_the_diagnostics(graph):
@@ -135,11 +139,11 @@ def test_a_camera_that_stalls_is_reported_and_resumes(graph):
     graph.add(CameraNode, driver='simulated')
     heard, reports = graph.listen('camera/image_raw'), graph.listen('/diagnostics')
     publisher = graph.publisher('sim/camera/image_raw')
-    shown(graph, publisher, image_message(gradient(stamp_s=now_s(graph)), ''), heard)
+    shown(graph, publisher, gradient(), heard)
     graph.until(lambda: reports and 'old' in reports[-1].status[0].message, 'the stall is told')
     assert reports[-1].status[0].level == DiagnosticStatus.ERROR
     del heard[:]
-    shown(graph, publisher, image_message(gradient(stamp_s=now_s(graph)), ''), heard)
+    shown(graph, publisher, gradient(), heard)
 
 
 def test_a_broken_lens_file_stops_the_node_from_starting(graph, tmp_path):

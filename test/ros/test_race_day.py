@@ -42,7 +42,10 @@ pytestmark = pytest.mark.ros
 CAR = CarSpec()
 COMMAND = DriveCommand(steering_rad=0.1, speed_mps=1.0)
 SLACK_S = 0.5
-"""A shared test machine may not run us at once."""
+"""A shared test machine may not run others at once."""
+
+LONGEST_TURN_S = 0.05
+"""Of the loop that serves a graph; a longer one was a stall."""
 
 TRACK = one_course('pebble', 'forward').track
 ADA = Entry(number=1, racer='Ada')
@@ -50,7 +53,11 @@ PROGRAM = 'import typer; from racer_rl.cli.race_day import race_day; typer.run(r
 
 
 class Motor:
-    """A motor node, the commands of a policy, and what the wheels do."""
+    """A motor node, the commands of a policy, and what the wheels do.
+
+    The node is of this process: `ran_s` does not count what this process stood still, in which
+    no deadline can be kept.
+    """
 
     def __init__(self, graph):
         self.graph = graph
@@ -59,6 +66,7 @@ class Motor:
         ros.subscription(graph.probe, 'sim/cmd_vel', self._note)
         self._policy = graph.publisher('cmd_vel')
         self._clock, self._sent_s = ros.ros_clock(graph.probe), 0.0
+        self.ran_s, self._looked_s = 0.0, time.monotonic()
 
     def _note(self, message):
         self.heard.append((time.monotonic(), message.twist != Twist()))
@@ -76,6 +84,9 @@ class Motor:
 
     def until(self, condition, what):
         def driven():
+            now_s = time.monotonic()
+            self.ran_s += min(now_s - self._looked_s, LONGEST_TURN_S)
+            self._looked_s = now_s
             self.drive()
             return condition()
         return self.graph.until(driven, what)
@@ -146,9 +157,9 @@ def test_a_car_drives_while_it_is_looked_after(motor, car):
     assert motor.stands_for(0.3)
     motor.until_told(car.release)
     motor.until(beating(car, lambda: motor.moves), 'it drives on')
-    since_s = time.monotonic()  # no sign of life from here on
+    since_s = motor.ran_s  # no sign of life from here on
     motor.until(lambda: not motor.moves, 'it stands by itself')
-    assert time.monotonic() - since_s < OPERATOR_STALE_S + SLACK_S
+    assert motor.ran_s - since_s < OPERATOR_STALE_S + SLACK_S
     assert motor.stands_for(0.3)
     motor.until_told(car.stop)
 
@@ -255,12 +266,12 @@ class Day:
         self.process = graph.run(command)
         line = graph.until(lambda: '\n' in self.process.output and next(
             (line for line in self.process.output.splitlines() if line.startswith('{')), None),
-            'race day says where it is', 60.0)
+            'race day says where it is')
         address, _, self.token = json.loads(line)['control'].partition('/control#')
         self.address = address.removeprefix('http://')
 
     def post(self, path, **content):
-        connection = http.client.HTTPConnection(self.address, timeout=20.0)
+        connection = http.client.HTTPConnection(self.address, timeout=120.0)
         connection.request('POST', path, json.dumps(content), {'X-Racer-Token': self.token})
         answer = connection.getresponse()
         said = answer.read()
@@ -293,15 +304,15 @@ def test_whatever_happens_to_race_day_the_car_stands(day, motor):
     day.motor.until_told(lambda: day.post('/act', act='reset'))
     day.motor.until_told(lambda: day.post('/act', act='start'))
     motor.until(lambda: motor.moves, 'it drives again')
-    since_s = time.monotonic()  # the browser is gone
+    since_s = motor.ran_s  # the browser is gone
     motor.until(lambda: not motor.moves, 'it stands without a control page')
-    assert time.monotonic() - since_s < ALONE_S + 1.0 + SLACK_S
+    assert motor.ran_s - since_s < ALONE_S + 1.0 + SLACK_S
     day.motor.until_told(lambda: day.post('/act', act='release'))
     motor.until(lambda: motor.moves, 'it drives on')
     day.process.send(signal.SIGKILL)
-    since_s = time.monotonic()
+    since_s = motor.ran_s
     motor.until(lambda: not motor.moves, 'it stands without race day')
-    assert time.monotonic() - since_s < OPERATOR_STALE_S + SLACK_S
+    assert motor.ran_s - since_s < OPERATOR_STALE_S + SLACK_S
     assert motor.stands_for(0.4)
 
 
