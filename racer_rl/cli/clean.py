@@ -183,13 +183,19 @@ def _show(plan: Plan, litter: Litter) -> None:
 
 
 def _amount(plan: Plan, litter: Litter) -> str:
-    words = [f'{len(plan.removals)} things, {readable_size(plan.frees_bytes)} ('
-             f'{plan.frees_bytes:,} bytes)']
+    words = []
+    if plan.removals:
+        words.append(f'{_counted(len(plan.removals), "thing", "things")}, '
+                     f'{readable_size(plan.frees_bytes)} ({plan.frees_bytes:,} bytes)')
     if litter.segments:
         words.append(f'{readable_size(litter.memory_bytes)} of shared memory')
     if litter.orphans:
-        words.append(f'{len(litter.orphans)} processes')
-    return ', '.join(words)
+        words.append(_counted(len(litter.orphans), 'process', 'processes'))
+    return ', '.join(words) or 'nothing'
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f'{count} {one if count == 1 else many}'
 
 
 def _end(record: dict[str, Any], *, as_json: bool) -> None:
@@ -201,5 +207,6 @@ def _end(record: dict[str, Any], *, as_json: bool) -> None:
             typer.echo(f'stayed: {skipped["name"]}: {skipped["why"]}', err=True)
         for orphan in record['stubborn']:
             typer.echo(f'process {orphan["process_id"]} did not end', err=True)
-        typer.echo(f'removed {record["removed"]} things, freed {record["freed_bytes"]:,} bytes'
-                   f' of the disk and {record["freed_memory_bytes"]:,} of memory.')
+        typer.echo(f'removed {_counted(record["removed"], "thing", "things")}, freed '
+                   f'{record["freed_bytes"]:,} bytes of the disk and '
+                   f'{record["freed_memory_bytes"]:,} of memory.')

@@ -100,8 +100,11 @@ def print_league(league: Mapping[str, Any]) -> None:
     for racer in league['racers']:
         table.add_row(Text(racer['name']), Text(racer['division']), shown(racer['joined']))
     Console().print(table)
-    typer.echo(f'{league["submissions"]} submissions, of which {league["queued"]} wait and '
-               f'{league["racing"]} race')
+    if league['submissions']:
+        typer.echo(f'submissions: {league["submissions"]}, of which {league["queued"]} wait and '
+                   f'{league["racing"]} are raced at this moment')
+    else:
+        typer.echo('no submission yet')
 
 
 def standings_as_dict(league: League, race: Race, lines: Sequence[Standing], now: Moment,
@@ -134,8 +137,8 @@ def print_standings(told: Mapping[str, Any]) -> None:
         Console().print(table)
     if not told['standings']:
         typer.echo('nobody is ranked yet')
-    state = 'final' if told['final'] else 'not final'
-    typer.echo(f'{state}; {told["waiting"]} submissions wait to be raced')
+    waiting = f'; waiting to be raced: {told["waiting"]}' if told['waiting'] else ''
+    typer.echo(f'{"final" if told["final"] else "not final"}{waiting}')
 
 
 def season_as_dict(league: str, number: int, lines: Sequence[SeasonStanding]) -> dict[str, Any]:

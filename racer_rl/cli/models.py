@@ -147,7 +147,7 @@ def _facts(summary: ModelSummary) -> tuple[tuple[str, str], ...]:
 
 
 def _when(iso: str) -> str:
-    return iso.partition('+')[0].replace('T', ' ') + ' UTC' if iso else 'not recorded'
+    return f'{iso[:19].replace("T", " ")} UTC' if iso else 'not recorded'
 
 
 def _evaluation(evaluation: dict[str, Any]) -> str:
