@@ -293,7 +293,7 @@ def soak(minutes: float, bundle: Path, kills: int = KILLS) -> tuple[Log, Drive]:
             try:
                 watch = Watch(timing, log, context=context)
                 executor.add_node(watch)
-                drive = Drive(plan, supervisor, executor, watch, timing)
+                drive = Drive(plan, supervisor, executor, (watch,), timing)
                 drive.get_ready()
                 inference = next(one for one in wanted if one.name == 'inference')
                 typer.echo(f'driving for {minutes:g} minutes', err=True)

@@ -63,6 +63,25 @@ def encounters(traffic: Traffic, states: Records, places: Records, course_of: In
     return met
 
 
+def encounters_of(bodies: Records, places: Records, geometry: CourseGeometry) -> Records:
+    """What one car on the first course can meet, by what is told of its surroundings.
+
+    Args:
+        bodies: `BODY`, (K,); those of cars have other owners than 0.
+        places: `PLACE`, (1,), of the car.
+        geometry: Of its course.
+
+    Returns:
+        `ENCOUNTER`, (1, K), as of `encounters`; speeds are not known, and 0.
+    """
+    met = np.zeros((1, len(bodies)), dtype=ENCOUNTER)
+    first = np.zeros(1, dtype=np.int64)
+    if met.size:
+        _meet(met, places['s_m'], first, first, bodies[None], np.zeros((1, len(bodies), 2)),
+              geometry.points, geometry.s_m, geometry.first)
+    return met
+
+
 @njit(cache=True)
 def _meet(met: Records, car_s_m: Floats, course_of: Indices, world_of: Indices, bodies: Records,
           velocities: Floats, points: Floats, s_m: Floats, first: Indices) -> None:

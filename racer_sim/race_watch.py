@@ -20,6 +20,7 @@ from racer_sim import vehicle
 from racer_sim.camera import BODY
 from racer_sim.collisions import FASTEST_MPS, Collisions
 from racer_sim.courses import Course, CourseGeometry
+from racer_sim.encounters import Overtakes, encounters_of
 from racer_sim.placement import PLACE, locate
 from racer_sim.race_format import LANE_SHARE
 from racer_sim.rules import Lap, RaceControl, RaceRules, Status
@@ -68,6 +69,7 @@ class RaceState:
         cause: Status of the last of them; empty without.
         steps: Control periods since the car moved.
         time_s: The same, seconds.
+        passed: Bots and cars that the car has passed in the run, less those that passed it.
         held: Whether the car is off the track: not to move, to be seen or to be met.
         lifting: Whether it is about to be put elsewhere, by `sim/place`; it is held until it is
             seen there.
@@ -84,6 +86,7 @@ class RaceState:
     cause: str = ''
     steps: int = 0
     time_s: float = 0.0
+    passed: int = 0
     held: bool = False
     lifting: bool = False
     stamp_s: float = 0.0
@@ -141,7 +144,7 @@ class RaceWatch:
         self._places = np.zeros(1, dtype=PLACE)
         self._states = np.zeros(1, dtype=vehicle.STATE)
         self._collisions = Collisions(car, rules.blame)
-        self._objects = NOTHING
+        self._objects, self._overtakes = NOTHING, Overtakes(1, 0)
         self._leaves = leaves
         self._wanted: Pose | None = None
         self._asked = 0
@@ -173,6 +176,7 @@ class RaceWatch:
     def _forget(self) -> None:
         """A new run: nothing of the last one counts."""
         self._control.race[:] = 0
+        self._overtakes.begin(CARS)
         self._wanted, self._pose = None, None
         self._lap_times_s, self._lap_clean, self._last_lap = [], [], []
         self._trail.clear()
@@ -254,6 +258,14 @@ class RaceWatch:
             if verdict.released[0]:
                 self._put_back()
                 return
+        self._see(objects)
+
+    def _see(self, objects: Records) -> None:
+        """Count whom the car has passed, and who has passed it, where it was located last."""
+        if self._overtakes.gaps_m.shape[1] != len(objects):
+            before, self._overtakes = self._overtakes, Overtakes(1, len(objects))
+            self._overtakes.count[:] = before.count
+        self._overtakes.see(encounters_of(objects, self._places, self._geometry))
 
     def _locate(self, pose: Pose) -> None:
         """Find the car on its course."""
@@ -303,5 +315,6 @@ class RaceWatch:
             lap_clean=tuple(self._lap_clean), incidents=int(race['incidents']),
             cause=Status(race['cause']).label if race['incidents'] else '',
             steps=int(race['steps']), time_s=float(race['time_s']),
+            passed=int(self._overtakes.count[0]),
             held=lifting or self._status == Status.PAUSE or (over and self._leaves),
             lifting=lifting, stamp_s=stamp_s)

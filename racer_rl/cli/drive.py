@@ -17,6 +17,7 @@ import typer
 from racer_rl.cli.race_options import (
     BotsOption,
     BotSpeedOption,
+    CarsOption,
     ObstaclesOption,
     PlaceOption,
     RaceOption,
@@ -61,6 +62,7 @@ def drive_model(
     place: PlaceOption = None,
     bots: BotsOption = None,
     bot_speed: BotSpeedOption = None,
+    cars: CarsOption = None,
     checkpoint: Annotated[str, typer.Option(
         help='best by evaluation, last, or the steps of an earlier one.')] = 'best',
     seed: Annotated[int, typer.Option(

@@ -49,6 +49,10 @@ class Bag:
         self._writer.open()
         return self
 
+    def __contains__(self, name: str) -> bool:
+        """Whether a topic was announced, by its absolute name."""
+        return name in self._connections
+
     def add(self, name: str, row: Topic) -> None:
         """Announce a topic.
 

@@ -13,8 +13,9 @@ from racer_rl.evaluation.laps import EvaluationPlan
 from racer_sim.courses import Course
 from racer_sim.obstacle_places import require_room_on
 from racer_sim.obstacle_words import places_text
-from racer_sim.race_format import RaceFormat, RaceType
+from racer_sim.race_format import RaceFormat
 from racer_sim.starting_grid import one_course
+from racer_vehicle.contract import car_namespaces
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.policy import PolicyBundle
 from racer_vehicle.policy_card import CarDimensions, PolicyCard
@@ -52,7 +53,7 @@ class DrivePlan:
         mode: `lockstep` or `realtime`.
         factor: Simulated seconds per second, in real time.
         judged: Laps and starts.
-        race: What stands and drives around the car.
+        race: What stands and drives around the car; head to head, all cars drive by the bundle.
     """
 
     bundle: Path
@@ -73,16 +74,21 @@ class DrivePlan:
         if self.mode == 'lockstep' and self.factor != 1.0:
             raise ConfigError(f'factor is {self.factor:g} in lock-step; allowed there: none, it '
                               'is as fast as it goes; add --mode realtime.')
-        if self.race.cars > 1:
-            raise ConfigError(f'race is {RaceType.HEAD_TO_HEAD} of {self.race.cars} cars; allowed '
-                              'here: one car; `racer race run` races several, and so does '
-                              'sim.launch.py with cars:=2.')
+        if self.judged.starts % self.race.cars:
+            raise ConfigError(f'starts is {self.judged.starts} in a race of {self.race.cars} '
+                              f'cars; allowed: {self.race.cars}, or a multiple: each start is '
+                              'one of its cars.')
         require_room_on([self.course], self.race)
 
     @property
     def course(self) -> Course:
         """What is driven on."""
         return one_course(self.track, self.direction)
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Of the cars."""
+        return car_namespaces(self.race.cars)
 
     @property
     def on_system_time(self) -> bool:
@@ -107,15 +113,22 @@ def programs(plan: DrivePlan, folder: Path,
         ModelMismatchError: The bundle cannot be used.
     """
     card = PolicyBundle.read(plan.bundle).card
-    car, files = car_parameters(card), {}
-    for name, own in _parameters(plan, card).items():
-        # The simulator makes the clock and does not follow it.
-        clock = {'use_sim_time': name != 'sim' and not plan.on_system_time}
-        files[name] = write_parameters(folder, name, car | clock | own)
+    car, own = car_parameters(card), _parameters(plan, card)
     modules = NODES | {'sim': SIMULATORS[plan.simulator]}
-    return tuple(Program(name=name, module=modules[name],
-                         arguments=('--ros-args', '--params-file', str(files[name])))
-                 for name in NODES if name in nodes)
+    wanted = [('', 'sim'), *((namespace, name) for namespace in plan.namespaces
+                             for name in NODES if name != 'sim')]
+    found = []
+    for namespace, node in wanted:
+        # The simulator makes the clock and does not follow it.
+        clock = {'use_sim_time': node != 'sim' and not plan.on_system_time}
+        place = {'place': plan.namespaces.index(namespace)} if node == 'race_control' else {}
+        name = f'{namespace}.{node}' if namespace else node
+        file = write_parameters(folder, name, car | clock | own[node] | place)
+        within = ('-r', f'__ns:=/{namespace}') if namespace else ()
+        if node in nodes:
+            found.append(Program(name=name, module=modules[node], arguments=(
+                '--ros-args', '--params-file', str(file), *within)))
+    return tuple(found)
 
 
 def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:
@@ -128,10 +141,11 @@ def _parameters(plan: DrivePlan, card: PolicyCard) -> dict[str, dict[str, Any]]:
             **course, 'mode': plan.mode, 'factor': plan.factor, 'seed': judged.seed,
             'image': 'rgb8' if rgb else 'mono8',
             **(embedded if plan.simulator == 'embedded' else {}),
-            **_race_parameters(plan.race),
+            **_race_parameters(plan.race), 'namespaces': plan.namespaces,
         },
         'race_control': {**course, 'laps': judged.laps, 'resets': judged.resets,
-                         'time_limit_s': judged.rules.time_limit_s},
+                         'time_limit_s': judged.rules.time_limit_s,
+                         'leaves': plan.race.cars > 1},
         'camera': {'driver': 'simulated', 'colour': 'rgb' if rgb else 'grey'},
         'lidar': {'driver': 'simulated'},
         'inference': {'bundle': str(plan.bundle), 'wait_for_scan': plan.mode == 'lockstep'},

@@ -61,6 +61,7 @@ class DriveResult:
             'mode': self.mode,
             'factor': self.factor,
             'race': str(self.race.type),
+            'cars': self.race.cars,
             **self.evaluation.as_dict(),
             'steps': self.steps,
             'seconds': round(self.seconds, 3),
@@ -81,7 +82,8 @@ def _words(times: Percentiles | None) -> str:
     return '-' if times is None else f'{times.p50_ms:.1f} ms (p99 {times.p99_ms:.1f})'
 
 
-def run_of(state: RaceState, track: Track, *, reverse: bool, share: float, laps: int) -> Run:
+def run_of(state: RaceState, track: Track, *, reverse: bool, share: float, laps: int,
+           can_overtake: bool = False) -> Run:
     """A finished run in the terms of an evaluation.
 
     Args:
@@ -90,6 +92,7 @@ def run_of(state: RaceState, track: Track, *, reverse: bool, share: float, laps:
         reverse: Against the drawn direction.
         share: Of the lap, where it began.
         laps: That were wanted.
+        can_overtake: Whether there are others that drive.
     """
     status = _STATUS_OF_LABEL[state.status]
     done = laps if status is Status.LAP_COMPLETE else state.laps + state.progress_percent / 100.0
@@ -99,4 +102,5 @@ def run_of(state: RaceState, track: Track, *, reverse: bool, share: float, laps:
         time_s=state.time_s,
         laps=tuple(Lap(0, number, time_s, clean) for number, (time_s, clean) in enumerate(
             zip(state.lap_times_s, state.lap_clean, strict=True), start=1)),
+        overtakes=state.passed if can_overtake else None,
     )

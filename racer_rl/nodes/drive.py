@@ -45,29 +45,31 @@ LOOK_S: Final = 0.5
 
 
 class Drive:
-    """A running graph with a car that is ready to race; `running_graph` makes it.
+    """A running graph with cars that are ready to race; `running_graph` makes it.
 
     Attributes:
         supervisor: Of the programs.
-        operator: Listens.
-        timing: Of images and commands, while the car races.
+        operator: Listens to the first car.
+        timing: Of its images and commands, while the cars race.
     """
 
     def __init__(self, plan: DrivePlan, supervisor: Supervisor, executor: SingleThreadedExecutor,
-                 operator: Operator, timing: Timing, interrupted: Sequence[int] = ()) -> None:
+                 operators: Sequence[Operator], timing: Timing,
+                 interrupted: Sequence[int] = ()) -> None:
         """Take over what has been started.
 
         Args:
             plan: What to drive.
             supervisor: Of the programs, started.
-            executor: Of the operator.
-            operator: Listens.
-            timing: The operator tells it of images and commands.
+            executor: Of the operators.
+            operators: Listen, one to each car.
+            timing: The first of them tells it of images and commands.
             interrupted: See `interrupt_flag`; what comes in there ends the drive.
         """
-        self.plan, self.supervisor, self.operator = plan, supervisor, operator
+        self.plan, self.supervisor, self.operator = plan, supervisor, operators[0]
         self.timing, self._executor = timing, executor
-        self._control = AsyncParameterClient(operator, 'race_control')
+        self._cars = [(operator, AsyncParameterClient(operator, 'race_control'))
+                      for operator in operators]
         self._looked_s, self._interrupted = 0.0, interrupted
 
     def until(self, done: Callable[[], bool], patience_s: float, what: str) -> None:
@@ -91,53 +93,73 @@ class Drive:
     def get_ready(self) -> None:
         """Wait until all parts speak; the motor stays disabled until a run begins."""
         wanted = PolicyBundle.read(self.plan.bundle).sha256
-        self.until(lambda: self.operator.active.get('sha256') == wanted, PATIENCE_S,
-                   'word that the policy is loaded')
-        self.until(lambda: self.operator.race is not None, PATIENCE_S, 'word of race control')
-        self.until(self._control.services_are_ready, PATIENCE_S, "race control's parameters")
+        for operator, control in self._cars:
+            self._await_car(operator, control, wanted)
         self.until(lambda: self.timing.hears_all, PATIENCE_S, 'an image and commands on it')
 
+    def _await_car(self, operator: Operator, control: AsyncParameterClient, sha256: str) -> None:
+        self.until(lambda: operator.active.get('sha256') == sha256, PATIENCE_S,
+                   'word that the policy is loaded')
+        self.until(lambda: operator.race is not None, PATIENCE_S, 'word of race control')
+        self.until(control.services_are_ready, PATIENCE_S, "race control's parameters")
+
     def enable(self, wanted: bool = True) -> None:
-        """Let commands through to the motor, or hold it neutral."""
-        call(self.operator, 'motor/enable', SetBool.Request(data=wanted), self._executor,
-             PATIENCE_S)
+        """Let commands through to the motors, from the first car to the last, or hold them."""
+        for operator, _ in self._cars:
+            call(operator, 'motor/enable', SetBool.Request(data=wanted), self._executor,
+                 PATIENCE_S)
 
     def start_run(self, share: float) -> int:
-        """Have race control put the car to a share of the lap and begin a run; its number.
+        """Have race control put the cars to a share of the lap and begin a run; its number.
 
-        The car stands meanwhile: so every run begins with the first motion from its start, at
+        The cars stand meanwhile: so every run begins with the first motion from its start, at
         whatever moment somebody asks for it.
         """
         self.enable(False)
-        before = self.race.run
-        choice = self._control.set_parameters([Parameter('start_share', value=share)])
-        self.until(choice.done, SILENCE_S, 'an answer of race control')
-        call(self.operator, 'race/reset', Trigger.Request(), self._executor, SILENCE_S)
-        self.until(lambda: self.race.run > before and not self.race.lifting, SILENCE_S,
-                   'a new run')
+        for operator, control in self._cars:
+            self._begin_run(operator, control, share)
         self.enable()
         return self.race.run
 
-    def run(self, share: float, tell: Tell) -> Run:
-        """Race from a share of the lap until race control says that it is over."""
+    def _begin_run(self, operator: Operator, control: AsyncParameterClient, share: float) -> None:
+        before = _race_of(operator).run
+        choice = control.set_parameters([Parameter('start_share', value=share)])
+        self.until(choice.done, SILENCE_S, 'an answer of race control')
+        call(operator, 'race/reset', Trigger.Request(), self._executor, SILENCE_S)
+        self.until(lambda: (_race_of(operator).run > before
+                            and not _race_of(operator).lifting), SILENCE_S, 'a new run')
+
+    def run(self, share: float, tell: Tell) -> tuple[Run, ...]:
+        """Race from a share of the lap until race control says that it is over; a run a car."""
         self.start_run(share)
         self.timing.begin()
-        while self.race.status not in OVER:
-            self._await_news(self.race)
-            tell(self.race.headline)
+        while racing := [race for race in self._races if race.status not in OVER]:
+            self._await_news(self._races)
+            tell(racing[0].headline)
         self.timing.end()
-        course = self.plan.course
-        return run_of(self.race, course.track, reverse=course.reverse, share=share,
-                      laps=self.plan.judged.laps)
+        course, race = self.plan.course, self.plan.race
+        return tuple(run_of(state, course.track, reverse=course.reverse, share=share,
+                            laps=self.plan.judged.laps,
+                            can_overtake=race.cars > 1 or race.bots.count > 0)
+                     for state in self._races)
 
-    def _await_news(self, known: RaceState) -> None:
-        self.until(lambda: self.race is not known, SILENCE_S, 'word of race control')
+    def _await_news(self, known: Sequence[RaceState]) -> None:
+        self.until(lambda: any(race is not before for race, before in zip(
+            self._races, known, strict=True)), SILENCE_S, 'word of race control')
+
+    @property
+    def _races(self) -> list[RaceState]:
+        return [_race_of(operator) for operator, _ in self._cars]
 
     @property
     def race(self) -> RaceState:
-        """What race control said last."""
-        assert self.operator.race is not None
-        return self.operator.race
+        """What race control said last of the first car."""
+        return _race_of(self.operator)
+
+
+def _race_of(operator: Operator) -> RaceState:
+    assert operator.race is not None
+    return operator.race
 
 
 @contextmanager
@@ -149,7 +171,7 @@ def running_graph(plan: DrivePlan, bag: Bag | None = None) -> Iterator[Drive]:
         bag: Records every topic.
 
     Yields:
-        The graph, its car ready to race.
+        The graph, its cars ready to race.
 
     Raises:
         RacerError: A program does not start, or the parts do not find each other.
@@ -161,25 +183,30 @@ def running_graph(plan: DrivePlan, bag: Bag | None = None) -> Iterator[Drive]:
         with interrupt_flag() as interrupted, Supervisor(folder, os.environ) as supervisor:
             for program in wanted:
                 supervisor.start(program)
-            with _listening(timing, bag) as (executor, operator):
-                drive = Drive(plan, supervisor, executor, operator, timing, interrupted)
+            with _listening(plan.namespaces, timing, bag) as (executor, operators):
+                drive = Drive(plan, supervisor, executor, operators, timing, interrupted)
                 drive.get_ready()
                 yield drive
 
 
 @contextmanager
-def _listening(timing: Timing,
-               bag: Bag | None) -> Iterator[tuple[SingleThreadedExecutor, Operator]]:
-    """A node of this process, in a ROS context of its own."""
+def _listening(namespaces: Sequence[str], timing: Timing, bag: Bag | None,
+               ) -> Iterator[tuple[SingleThreadedExecutor, list[Operator]]]:
+    """Nodes of this process, one a car, in a ROS context of their own."""
     context = rclpy.Context()
     rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor(context=context)
     try:
-        operator = Operator(timing, bag, context=context)
-        executor.add_node(operator)
-        yield executor, operator
-        executor.remove_node(operator)
-        operator.destroy_node()
+        # Only the first car's times are told.
+        operators = [Operator(Timing() if place else timing, bag, context=context,
+                              namespace=namespace)
+                     for place, namespace in enumerate(namespaces)]
+        for operator in operators:
+            executor.add_node(operator)
+        yield executor, operators
+        for operator in operators:
+            executor.remove_node(operator)
+            operator.destroy_node()
     finally:
         executor.shutdown()
         rclpy.try_shutdown(context=context)
@@ -199,8 +226,8 @@ def drive(plan: DrivePlan, tell: Tell, bag: Bag | None = None) -> DriveResult:
     bundle = PolicyBundle.read(plan.bundle)
     with running_graph(plan, bag) as graph:
         begun_s = time.monotonic()
-        runs = tuple(graph.run(start / plan.judged.starts, tell)
-                     for start in range(plan.judged.starts))
+        races = plan.judged.starts // plan.race.cars
+        runs = tuple(run for start in range(races) for run in graph.run(start / races, tell))
         seconds = time.monotonic() - begun_s
     return DriveResult(
         model=bundle.card.model, sha256=bundle.sha256, simulator=plan.simulator, mode=plan.mode,

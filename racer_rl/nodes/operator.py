@@ -52,7 +52,7 @@ class Operator(Node):
             self._measure(name, note)
         if bag is not None:
             for row in contract.TOPICS:
-                if row.name not in UNRECORDED:
+                if row.name not in UNRECORDED and self.resolve_topic_name(row.name) not in bag:
                     self._record(row, bag)
 
     def _on_race(self, message: String) -> None:

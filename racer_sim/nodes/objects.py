@@ -23,6 +23,7 @@ Records = NDArray[np.void]
 
 FRAME: Final = contract.topic('sim/objects').frame
 KINDS: Final = {OBSTACLE_OWNER: 'obstacle', WALL_OWNER: 'wall', BOT_OWNER: 'bot'}
+OWNERS: Final = {kind: owner for owner, kind in KINDS.items()}
 CAR: Final = 'car'
 """Of every body with another owner."""
 
@@ -67,8 +68,8 @@ def objects_of(message: MarkerArray) -> tuple[Records, float]:
         message: Of `sim/objects`.
 
     Returns:
-        `BODY` (K,), without those that are gone; cars are owned by numbers from 1, because 0 is
-        who reads it. And seconds.
+        `BODY` (K,), those that are gone aside; cars are owned by numbers from 1, because 0 is who
+        reads it. And seconds.
 
     Raises:
         MessageError: It holds no markers, too many, or some that cannot be.
@@ -76,13 +77,14 @@ def objects_of(message: MarkerArray) -> tuple[Records, float]:
     markers = message.markers
     if not 1 <= len(markers) <= MOST:
         raise MessageError(f'it has {len(markers)} objects; allowed: 1 to {MOST}.')
-    there = [marker for marker in markers if marker.action == Marker.ADD]
-    return (np.array([_body(marker) for marker in there], dtype=BODY),
+    return (np.array([_body(marker) for marker in markers], dtype=BODY),
             ros.to_seconds(markers[0].header.stamp))
 
 
 def _body(marker: Marker) -> tuple[Any, ...]:
-    owners = {kind: owner for owner, kind in KINDS.items()}
+    owner = OWNERS.get(marker.ns, 1 + abs(marker.id))
+    if marker.action == Marker.DELETE:
+        return (ASIDE_M, 0.0, 0.0, 0.0, 0.0, 0.0, (0, 0, 0), owner)
     size_m = marker.scale.x, marker.scale.y, marker.scale.z
     if not all(0.0 < side_m <= LARGEST_M for side_m in size_m):
         raise MessageError(f'an object measures {size_m} m; allowed: more than 0, up to '
@@ -92,5 +94,4 @@ def _body(marker: Marker) -> tuple[Any, ...]:
         raise MessageError(f'an object has colour {levels}; allowed: levels from 0 to 1.')
     pose = pose_of(marker.pose, marker.header.frame_id, FRAME)
     colour = tuple(round(255.0 * level) for level in levels)
-    return (pose.x_m, pose.y_m, pose.yaw_rad, *size_m, colour,
-            owners.get(marker.ns, 1 + abs(marker.id)))
+    return (pose.x_m, pose.y_m, pose.yaw_rad, *size_m, colour, owner)

@@ -51,7 +51,7 @@ def test_without_ros_it_says_where_to_get_it(bundle, capsys, monkeypatch):
     (('--direction', 'both'), "'both' is not one of 'forward', 'reverse'"),
     (('--track', 'ovla'), "unknown track 'ovla'; did you mean oval?"),
     (('--race', 'objects'), "unknown race 'objects'; did you mean object-avoidance?"),
-    (('--race', 'head-to-head'), 'race is head-to-head of 4 cars; allowed here: one car'),
+    (('--cars', '3'), 'starts is 4 in a race of 3 cars; allowed: 3, or a multiple'),
     (('--obstacles', '2', '--bots', '1'), '--bots is given for a race of type object-avoidance'),
     (('--place', '0.25,left', '--place', '0.26,right', '--track', 'oval'),
      'two obstacles would stand 0.17 m apart'),

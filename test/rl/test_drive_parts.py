@@ -99,7 +99,7 @@ def test_only_what_happens_while_the_car_races_counts():
     ({'simulator': 'webots'}, "simulator is 'webots'; allowed: embedded, gazebo"),
     ({'factor': 2.0}, 'factor is 2 in lock-step; allowed there: none'),
     ({'mode': 'realtime', 'factor': 0.0}, r'factor is 0\.0; allowed: 0\.01 to 100'),
-    ({'race': RaceFormat(cars=3)}, 'race is head-to-head of 3 cars; allowed here: one car'),
+    ({'race': RaceFormat(cars=3)}, 'starts is 2 in a race of 3 cars; allowed: 3, or a multiple'),
     ({'race': RaceFormat(obstacles=Obstacles(count=6, min_gap_m=9.0))}, '6 obstacles or bots 9 m'),
 ])
 def test_plans_are_checked(changes, message):
@@ -175,6 +175,18 @@ def test_a_simulator_is_told_the_whole_race(bundle, tmp_path, race, simulator):
     known = {item.name for item in fields(DrivenSettings)}
     told = {name: value for name, value in parameters_of(program).items() if name in known}
     assert DrivenSettings(**told).world.race == race
+
+
+def test_every_car_of_a_race_has_its_nodes_and_its_place_on_the_grid(bundle, tmp_path):
+    plan = plan_of(bundle, race=RaceFormat(cars=2))
+    started = {program.name: program for program in programs(plan, tmp_path)}
+    own = [name for name in NODES if name != 'sim']
+    assert set(started) == {'sim', *(f'car{number}.{name}' for number in (1, 2) for name in own)}
+    assert parameters_of(started['sim'])['namespaces'] == ['car1', 'car2']
+    for number in (1, 2):
+        assert started[f'car{number}.motor'].arguments[-2:] == ('-r', f'__ns:=/car{number}')
+        judge = parameters_of(started[f'car{number}.race_control'])
+        assert (judge['place'], judge['leaves']) == (number - 1, True)
 
 
 def test_some_of_the_nodes_can_be_wanted(bundle, tmp_path):

@@ -58,6 +58,16 @@ def test_a_trained_model_drives_every_lap_clean(bundle, trained, capsys):
     assert 'in progress' in err
 
 
+def test_two_cars_race_each_other(bundle, capsys):
+    assert run(['drive', str(bundle), '--cars', '2', '--starts', '2', '--laps', '1',
+                '--resets', '9', '--json']) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record['race'], record['cars'], record['total_laps']) == ('head-to-head', 2, 2)
+    assert record['completion'] == 1.0, record
+    assert {run['status'] for run in record['runs']} == {'lap_complete'}
+    assert all(run['overtakes'] is not None for run in record['runs'])
+
+
 def test_a_bag_of_a_drive_in_real_time_tells_the_whole_story(bundle, capsys, tmp_path):
     rosbag2 = pytest.importorskip('rosbags.rosbag2')
     path = tmp_path / 'drive.mcap'

@@ -318,6 +318,31 @@ def test_a_bot_that_runs_into_the_car_is_to_blame_and_not_the_car():
     assert car.watch.state.status == 'crashed', 'the other way round'
 
 
+def test_whom_the_car_passes_is_counted_and_who_passes_it_counts_back():
+    def around(*places):
+        found = np.array([car_body(CAR, owner, (0, 0, 0)) if owner else box()[0]
+                          for owner, _, _ in places])
+        for body, (_, s_m, lateral_m) in zip(found, places, strict=True):
+            body['x_m'], body['y_m'], body['yaw_rad'] = map(float,
+                                                            TRACK.pose_at(s_m, lateral_m))
+        return found
+
+    car = Company(around((BOT_OWNER, 2.0, 0.3), (1, 3.0, 0.3), (0, 2.5, 0.3)))
+    car.lateral_m = -0.3
+    car.go(2.4)
+    assert car.watch.state.passed == 1
+    car.go(1.2)
+    assert car.watch.state.passed == 2, 'a box is not passed'
+    car.around = around((BOT_OWNER, 2.0, 0.3), (1, 4.4, 0.3), (0, 2.5, 0.3))
+    car.stand(1)
+    assert car.watch.state.passed == 1
+    car.around = car.around[:2]
+    car.go(0.12)
+    assert car.watch.state.passed == 1, 'whoever leaves the track passes nobody'
+    car.watch.begin(0.0)
+    assert car.watch.state.passed == 0
+
+
 def test_it_judges_crashes_as_the_simulator_that_trains_does():
     race = RaceFormat(obstacles=Obstacles(count=1, places=((0.1, 1),)))
     simulator = Simulator([COURSE], CAR, SimulatorConfig(
