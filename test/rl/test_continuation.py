@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -72,31 +73,36 @@ def assert_same(one, other):
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_stopped_run_ends_with_the_same_weights(train, kind):
     begin = ('--track', 'oval', '--reward', 'remembers.py', *KINDS[kind])
-    train('whole', 2500, *begin)
-    train('parts', 700, *begin)
-    train('parts', 1700)
-    train('parts', 2500)
+    train('whole', 1200, *begin)
+    train('parts', 300, *begin)
+    train('parts', 700)
+    train('parts', 1200)
     assert_same('whole', 'parts')
 
 
 @pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_weights(train):
     begin = ('--track', 'oval', *KINDS['ppo'])
-    train('whole', 6000, *begin)
+    train('whole', 3000, *begin)
     train('killed', 300, *begin)
+    last = model_folder('killed').checkpoint('last')
 
     def on():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        run(['train', '--name', 'killed', '--resume', '--until-laps', '--steps', '6000'])
+        run(['train', '--name', 'killed', '--resume', '--until-laps', '--steps', '3000'])
 
-    for after_s in (0.4, 0.7):
-        process = multiprocessing.get_context('fork').Process(target=on)
+    for after_s in (0.0, 0.05):
+        written, process = last.stat().st_mtime_ns, multiprocessing.get_context('fork').Process(
+            target=on)
         process.start()
+        while process.is_alive() and last.stat().st_mtime_ns == written:
+            time.sleep(0.01)
         process.join(after_s)
         process.kill()
         process.join()
         assert process.exitcode in {0, -signal.SIGKILL}
-    train('killed', 6000)
+        assert last.stat().st_mtime_ns > written
+    train('killed', 3000)
     assert_same('whole', 'killed')
 
 

@@ -27,7 +27,7 @@ def words(tmp_path):
         settings = tmp_path / f'{algorithm}.json'
         settings.write_text(json.dumps(SETTINGS[algorithm]))
         return ['train', '--track', 'oval', '--name', name, '--seed', str(seed), '--steps',
-                '768', '--algorithm', algorithm, '--hyperparameters', str(settings)]
+                '512', '--algorithm', algorithm, '--hyperparameters', str(settings)]
     return compose
 
 

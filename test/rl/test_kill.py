@@ -15,7 +15,7 @@ from racer_rl.store.models import model_folder
 from racer_rl.training.checkpoint import load_checkpoint
 
 KILLS, EARLY_KILLS = 10, 4
-SHORT = EvaluationPlan(laps=1, starts=1)
+SHORT = EvaluationPlan(laps=1, starts=1, lap_time_limit_s=5.0)
 
 
 def _train(words, progress):
