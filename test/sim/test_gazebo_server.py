@@ -13,7 +13,7 @@ from racer_sim.gazebo import transport, wire
 from racer_sim.gazebo.server import GazeboServer
 from racer_sim.gazebo.transport import GazeboError, Inbox, bindings
 
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ class TestSysfsPwm(PulseContract):
         (chip / 'pwm1').rename(tmp_path / 'pwm1')
 
         def kernel():
-            deadline = time.monotonic() + 10.0
+            deadline = time.monotonic() + 60.0
             while (chip / 'export').read_text() != '1' and time.monotonic() < deadline:
                 time.sleep(0.001)
             (tmp_path / 'pwm1').rename(chip / 'pwm1')

@@ -16,7 +16,7 @@ from racer_vehicle.errors import ConfigError, DeviceError
 from racer_vehicle.signals import Frame
 from racer_vehicle.spec import CameraSpec
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 def wait_for(event):

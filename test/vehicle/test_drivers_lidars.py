@@ -25,7 +25,7 @@ from racer_vehicle.drivers.serial_port import SerialPort
 from racer_vehicle.errors import ConfigError, DeviceError
 from racer_vehicle.spec import LidarSpec
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 LIDAR = LidarSpec()
 POINTS = 400
 
