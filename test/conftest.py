@@ -1,4 +1,7 @@
-"""What every test may ask for. Test runs are reproducible: one thread, and derandomised in CI."""
+"""What every test may ask for, and how tests are shared out.
+
+Test runs are reproducible: one thread, and derandomised in CI.
+"""
 
 import os
 import shutil
@@ -19,15 +22,57 @@ hypothesis.settings.register_profile('ci', deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile('ci' if os.environ.get('CI') else 'laptop')
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several test processes one runs all the ROS graphs, one graph after another.
+MEMORY = Path('/dev/shm')
+ROOM_BYTES = 4 << 30
+WORKER = os.environ.get('PYTEST_XDIST_WORKER', '')
+"""Name of this test process; '' if it is the only one."""
 
-    Two graphs at once are more processes than two cores run in time, and a command that is late
-    is not driven, as on a car.
+
+def keep_files_in_memory() -> None:
+    """Where there is room, tests write there: no disk then holds up a car for seconds."""
+    if not MEMORY.is_dir():
+        return
+    about = os.statvfs(MEMORY)
+    has_room = about.f_bavail * about.f_frsize >= ROOM_BYTES
+    if has_room and not about.f_flag & os.ST_NOEXEC and os.access(MEMORY, os.W_OK):
+        os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', str(MEMORY))
+
+
+keep_files_in_memory()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together, and of several processes' tests the longest begin.
+
+    One process runs all the ROS graphs, one graph after another: two at once are more processes
+    than two cores run in time, and a command that is late is not driven, as on a car. The tests
+    of a file share what was made for them once; slow ones go alone.
     """
     for item in items:
         if item.get_closest_marker('ros'):
             item.add_marker(pytest.mark.xdist_group('graphs'))
+        elif not item.get_closest_marker('slow') and not item.get_closest_marker('xdist_group'):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition('::')[0]))
+    if WORKER:
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker('xdist_group')
+    if group is not None and group.args == ('graphs',):
+        return 0
+    return 1 if item.get_closest_marker('slow') else 2
+
+
+HAS_BEGUN = pytest.StashKey[bool]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Of several processes those that did not get the graphs step back for the one that did."""
+    if WORKER and not item.config.stash.get(HAS_BEGUN, False):
+        item.config.stash[HAS_BEGUN] = True
+        if _turn(item) > 0:
+            os.nice(5)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from racer_rl.cli.main import run as racer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('analysis')]
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
 QUIET = ('--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run',

@@ -19,6 +19,7 @@ def test_it_is_kept_without_outputs(repository):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group('analysis')
 def test_every_cell_runs(repository, tiny, capsys):
     names, shown = {}, []
     for cell in cells(repository):

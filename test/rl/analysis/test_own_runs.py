@@ -15,7 +15,7 @@ from racer_rl.store.models import open_model
 from racer_rl.training.checkpoint import load_checkpoint
 from racer_rl.training.policies import actor_module
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group('analysis')]
 
 
 def test_a_model_by_name_or_path_is_known_with_its_track(tiny):
