@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup race test lint types bench clean
+.PHONY: help setup race test lint types kernels bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,9 @@ race: setup ## train a car, race it, film it; TRACK=name or TRACK=file.npy picks
 
 test: setup ## every check: style, types, architecture, tests
 	@status=0; \
-	$(MAKE) --no-print-directory --keep-going lint types || status=$$?; \
-	$(BIN)/python -m pytest -n 2 --dist loadgroup || status=$$?; \
+	$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target lint types kernels \
+	    || status=$$?; \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder || status=$$?; \
 	exit $$status
 
 bench: setup ## measure the simulator and training on this machine
@@ -34,6 +35,10 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+# Compiled while types are checked, so that two test processes do not both do it.
+kernels: $(INSTALLED)
+	@$(BIN)/python -c 'from racer_rl.benchmarks.workloads import warm_up; warm_up()'
 
 clean: ## remove what make made: .venv/, builds and caches
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
