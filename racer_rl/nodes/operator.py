@@ -45,15 +45,16 @@ class Operator(Node):
         super().__init__('operator', **options)
         self.race: RaceState | None = None
         self.active: dict[str, Any] = {}
+        # First, because who hears that a run is over may stop to listen: then it is in the bag.
+        if bag is not None:
+            for row in contract.TOPICS:
+                if row.name not in UNRECORDED and self.resolve_topic_name(row.name) not in bag:
+                    self._record(row, bag)
         ros.subscription(self, 'race/state', self._on_race)
         ros.subscription(self, 'policy/active', self._on_active)
         for name, note in (('sim/camera/image_raw', timing.sensed), ('cmd_vel', timing.decided),
                            ('sim/cmd_vel', timing.applied)):
             self._measure(name, note)
-        if bag is not None:
-            for row in contract.TOPICS:
-                if row.name not in UNRECORDED and self.resolve_topic_name(row.name) not in bag:
-                    self._record(row, bag)
 
     def _on_race(self, message: String) -> None:
         self.race = RaceState.from_json(message.data)

@@ -17,12 +17,13 @@ from racer_rl.drive.graph import NODES, DrivePlan
 from racer_rl.drive.timing import stamp_ns_of
 from racer_rl.evaluation.laps import EvaluationPlan
 from racer_rl.nodes.drive import running_graph
+from racer_sim.race_watch import RaceState
 from racer_vehicle import contract
 from racer_vehicle.supervise import ProgramError
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_a_trained_model_drives_every_lap_clean(bundle, trained, capsys):
     assert (record['clean_laps'], record['total_laps'], record['starts']) == (12, 12, 4), record
     assert (record['model'], record['sha256'], record['mode']) == (
         'laps', trained.sha256, 'lockstep')
-    # A machine that stalls for longer than a command may be old costs an image its command.
-    assert record['timing']['dropped'] <= 0.01 * record['timing']['images']
+    assert record['timing']['dropped'] == 0
+    assert record['timing']['images'] > 12 * 100
     assert record['timing']['applied']['p50_ms'] > 0.0
     assert 'in progress' in err
 
@@ -68,23 +69,36 @@ def test_two_cars_race_each_other(bundle, capsys):
     assert all(run['overtakes'] is not None for run in record['runs'])
 
 
-def test_a_bag_of_a_drive_in_real_time_tells_the_whole_story(bundle, capsys, tmp_path):
-    rosbag2 = pytest.importorskip('rosbags.rosbag2')
+@pytest.mark.parametrize('how', [('lockstep',), ('realtime', '--factor', '3')])
+def test_a_bag_of_a_drive_tells_the_whole_story(bundle, capsys, tmp_path, how):
+    """In real time a machine that stalls drives by what it misses, and that is told, too."""
+    typesys = pytest.importorskip('rosbags.typesys')
+    from rosbags.rosbag2 import Reader
+
     path = tmp_path / 'drive.mcap'
-    assert run(['drive', str(bundle), '--mode', 'realtime', '--factor', '3', '--laps', '1',
-                '--starts', '1', '--bag', str(path)]) == 0
+    assert run(['drive', str(bundle), '--mode', *how, '--laps', '1', '--starts', '1', '--resets',
+                '100', '--bag', str(path), '--json']) == 0
     out, err = capsys.readouterr()
-    assert '1 of 1 laps clean' in out
+    record = json.loads(out)
     assert f'wrote {path}' in err
-    with rosbag2.Reader(path) as reader:
+    store = typesys.get_typestore(typesys.Stores.ROS2_JAZZY)
+    with Reader(path) as reader:
         counts = {connection.topic: connection.msgcount for connection in reader.connections}
-        commands = [stamp_ns_of(data) for connection, _, data in reader.messages()
-                    if connection.topic == '/sim/cmd_vel']
+        told = [(connection.topic, data) for connection, _, data in reader.messages()]
     assert counts.keys() == {f'/{row.name.lstrip("/")}' for row in contract.TOPICS
                              if row.name != 'camera/image_raw/compressed'}
-    for topic in ('/camera/image_raw', '/scan', '/cmd_vel', '/cmd_vel/applied', '/race/state'):
-        assert counts[topic] > 100, topic
+    for topic in ('/camera/image_raw', '/scan', '/cmd_vel', '/cmd_vel/applied', '/sim/odom'):
+        assert counts[topic] > 20, topic
+    commands = [stamp_ns_of(data) for topic, data in told if topic == '/sim/cmd_vel']
     assert commands == sorted(commands), 'no command is older than the one before'
+    states = [RaceState.from_json(store.deserialize_cdr(data, 'std_msgs/msg/String').data)
+              for topic, data in told if topic == '/race/state']
+    last, (run_record,) = states[-1], record['runs']
+    assert [state.stamp_s for state in states] == sorted(state.stamp_s for state in states)
+    assert (last.status, last.incidents) == (run_record['status'], run_record['incidents'])
+    assert run_record['lap_times_s'] == pytest.approx(last.lap_times_s, abs=1e-5)
+    if how == ('lockstep',):
+        assert (last.status, last.lap_clean) == ('lap_complete', (True,))
 
 
 def test_nothing_is_left_behind_by_ctrl_c(bundle, tmp_path, repository):
