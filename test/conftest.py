@@ -49,9 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     of a file share what was made for them once; slow ones go alone.
     """
     for item in items:
+        if item.get_closest_marker('xdist_group'):
+            continue  # it says so itself
         if item.get_closest_marker('ros'):
             item.add_marker(pytest.mark.xdist_group('graphs'))
-        elif not item.get_closest_marker('slow') and not item.get_closest_marker('xdist_group'):
+        elif not item.get_closest_marker('slow'):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition('::')[0]))
     if WORKER:
         items.sort(key=_turn)

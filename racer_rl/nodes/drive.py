@@ -37,7 +37,7 @@ PATIENCE_S: Final = 120.0
 """For six programs, one of which may be Gazebo, to start and find each other, on a machine that
 does other things too."""
 
-SILENCE_S: Final = 15.0
+SILENCE_S: Final = 60.0
 """Longest time without a word of race control while the car races."""
 
 LOOK_S: Final = 0.5

@@ -15,10 +15,10 @@ pytest.importorskip('rclpy')
 
 from racer_rl.cli.main import run
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.xdist_group('cars')]
 
 SSHD = shutil.which('sshd', path=f'{os.environ["PATH"]}:/usr/sbin')
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 SERVER = """\
 Port {port}

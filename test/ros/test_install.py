@@ -28,7 +28,8 @@ from racer_vehicle.calibration import Calibration
 from racer_vehicle.signals import NEUTRAL
 
 pytestmark = [
-    pytest.mark.ros,
+    pytest.mark.ros, pytest.mark.slow,
+    pytest.mark.xdist_group('cars'),  # with the other that installs, apart from those that drive
     pytest.mark.skipif('ROS_DISTRO' in os.environ, reason='NOT TESTED beside a sourced ROS: it '
                        'would hide whether the package finds ROS by itself'),
 ]
@@ -315,7 +316,7 @@ def test_a_bare_car_installs_everything_drives_and_has_no_torch(tmp_path, make, 
     nodes = subprocess.Popen([release / 'bin/start'], stdout=log, stderr=log,
                              env=bare_environment(), start_new_session=True)
     try:
-        graph.until(lambda: applied, 'the motor node speaks', 60.0)
+        graph.until(lambda: applied, 'the motor node speaks')
         graph.spin_for(0.5)
         assert all(message.twist.linear.x == 0.0 for message in applied), 'nobody enabled it'
         assert graph.call('motor/enable', SetBool.Request(data=True)).success
