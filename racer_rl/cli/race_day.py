@@ -97,7 +97,7 @@ def _source(board: LeagueBoard, *, manual: bool, ros: bool, pace: float) -> Sour
         require_ros()
         from racer_rl.nodes.track_car import TrackCar
 
-        return TrackCar(board.bundle, board.course, by_hand=manual)
+        return TrackCar(board.bundle, board.course, by_hand=manual, rules=board.rules)
     if manual:
         from racer_rl.race_day.sources import ByHand
 

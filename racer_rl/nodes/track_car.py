@@ -10,19 +10,22 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import rclpy
+from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import parameter_value_to_python
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Empty, String
 from std_srvs.srv import SetBool, Trigger
 
 from racer_rl.nodes.bundles import bundle_message
+from racer_rl.nodes.rules_check import ASKED, require_rules
 from racer_rl.race_day.day import Entry
 from racer_rl.race_day.events import Act, Event
 from racer_rl.race_day.sources import Listener, Live
 from racer_sim.courses import Course
 from racer_sim.race_watch import OVER, RaceState
-from racer_sim.rules import Status
+from racer_sim.rules import RaceRules, Status
 from racer_vehicle.contract import TRANSPORT
 from racer_vehicle.errors import RacerError
 from racer_vehicle.nodes import ros
@@ -37,6 +40,8 @@ STOP_S: Final = 2.0
 
 SILENCE_S: Final = 3.0
 """Without a word of race control in a run, the car is stopped."""
+
+PARAMETERS: Final = 'race_control/get_parameters'
 
 Policies = Callable[[Entry], PolicyBundle]
 
@@ -54,16 +59,18 @@ class TrackCar:
 
     has_car = True
 
-    def __init__(self, policies: Policies, course: Course, *, by_hand: bool) -> None:
+    def __init__(self, policies: Policies, course: Course, *, by_hand: bool,
+                 rules: RaceRules | None = None) -> None:
         """Join the graph, in the ROS domain of the environment.
 
         Args:
             policies: Finds what an entry drives by.
             course: For the map.
             by_hand: See the attribute.
+            rules: That race control must go by; None: whatever it goes by.
         """
         self.by_hand = by_hand
-        self._policies, self._course = policies, course
+        self._policies, self._course, self._rules = policies, course, rules
         self._wanted = ''
         self._active: dict[str, Any] = {}
         self._race: RaceState | None = None
@@ -81,6 +88,7 @@ class TrackCar:
         ros.subscription(self._node, 'race/state', self._on_race)
         self._enable = ros.client(self._node, 'motor/enable')
         self._reset = ros.client(self._node, 'race/reset')
+        self._parameters = self._node.create_client(GetParameters, PARAMETERS)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._spinner = threading.Thread(target=self._spin, name='race-day-ros', daemon=True)
@@ -141,7 +149,8 @@ class TrackCar:
         """Begin a run of race control's, if it takes the times, and let the car drive.
 
         Raises:
-            RacerError: It has another policy, or a node does not answer.
+            RacerError: It has another policy, race control goes by other rules, or a node does
+                not answer.
         """
         if self._wanted != entry.identity.removeprefix('sha256:') or (
                 self._wanted and self._active.get('sha256') != self._wanted):
@@ -154,11 +163,20 @@ class TrackCar:
     def _new_run(self) -> None:
         self._await(lambda: self._race is not None, PATIENCE_S, 'word of race control')
         assert self._race is not None
+        self._require_rules()
         before = self._race.run
         self._ask(self._reset, Trigger.Request(), 'race/reset', PATIENCE_S)
         self._await(lambda: self._race is not None and self._race.run > before, PATIENCE_S,
                     'a new run')
         self._began = self._race
+
+    def _require_rules(self) -> None:
+        """Refuse a race control that goes by other rules."""
+        if self._rules is not None:
+            answer = self._answer(self._parameters, GetParameters.Request(names=ASKED), PARAMETERS,
+                                  PATIENCE_S)
+            told = map(parameter_value_to_python, answer.values)
+            require_rules(dict(zip(ASKED, told, strict=True)), self._rules, self._course)
 
     def release(self) -> None:
         """Let the car drive.
@@ -243,11 +261,21 @@ class TrackCar:
                                    'nodes run, in one ROS domain.')
 
     def _ask(self, client: Any, request: Any, name: str, patience_s: float) -> None:
-        """Call a service while another thread spins, more than once if need be.
+        """Call a service that says whether it does it.
 
         Raises:
             SilenceError: There is no answer.
             RefusedError: It refuses.
+        """
+        response = self._answer(client, request, name, patience_s)
+        if not response.success:
+            raise RefusedError(name, response.message)
+
+    def _answer(self, client: Any, request: Any, name: str, patience_s: float) -> Any:
+        """Call a service while another thread spins, more than once if need be.
+
+        Raises:
+            SilenceError: There is no answer.
         """
         until_s = time.monotonic() + patience_s
         if not client.wait_for_service(timeout_sec=patience_s):
@@ -258,10 +286,7 @@ class TrackCar:
             future = client.call_async(request)
             future.add_done_callback(lambda _, told=answered: told.set())
             if answered.wait(min(left_s, ASK_AGAIN_S)):
-                response = future.result()
-                if not response.success:
-                    raise RefusedError(name, response.message)
-                return
+                return future.result()
         raise SilenceError(f'an answer of {name} did not come for {patience_s:g} s.')
 
 

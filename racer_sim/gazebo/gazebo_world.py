@@ -109,7 +109,7 @@ class GazeboWorld:
         self._random = np.random.default_rng(config.world.seed)
         self._before = np.zeros((len(namespaces), 2))
         self._after_steps = [self._draw_age() for _ in namespaces]
-        self._car = car
+        self._car, self._waiting = car, False
         self._starts = [grid_pose(self.course, config.world.start_share, place)
                         for place in range(len(namespaces))]
         self._guests = DrivenGuests(config.world.race, self.course, car, config.world.seed,
@@ -262,12 +262,18 @@ class GazeboWorld:
         elif link.held:
             link.let_go()
 
-    def follow(self, run: int, laps: int) -> None:
+    def follow(self, run: int, laps: int, *, waiting: bool) -> None:
         """Move boxes and bots by what race control says of the first car; see `DrivenGuests`.
+
+        Args:
+            run: Number of the run.
+            laps: Completed in it.
+            waiting: Whether the run has not begun: bots do not move until the car does.
 
         Raises:
             GazeboError: Gazebo does not move them.
         """
+        self._waiting = waiting
         if self._guests.follow(run, laps):
             self._put_guests()
 
@@ -281,7 +287,8 @@ class GazeboWorld:
             GazeboError: Gazebo does not move them.
         """
         first = self.cars[0]
-        if self._guests.step(first.motion(stamp_ns).pose, racing=not first.held):
+        if not self._waiting and self._guests.step(first.motion(stamp_ns).pose,
+                                                   racing=not first.held):
             self._put_guests()
 
     def _put_guests(self) -> None:

@@ -18,6 +18,7 @@ from racer_sim.gazebo.lift import NotPlacedError
 from racer_sim.nodes.gazebo_settings import GazeboSettings
 from racer_sim.nodes.simulated_car import SimulatedCar
 from racer_sim.race_watch import RaceState
+from racer_sim.rules import Status
 from racer_sim.starting_grid import Pose
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.diagnostics import Diagnostics, Drops, Level, Report
@@ -147,7 +148,8 @@ class GazeboNode(Node):
         if not state.lifting:  # where to, `_on_place` is told
             self._world.hold(car, stamp_ns, held=state.held)
         if car == 0:
-            self._world.follow(state.run, state.laps)
+            self._world.follow(state.run, state.laps,
+                               waiting=state.status == Status.PREPARE.label)
         if self._world.cars[car].lift is not None:
             self._pace.forget(car)
         if self._pace.judge(car, stamp_ns, settled=not state.lifting):

@@ -59,7 +59,7 @@ def test_a_bot_of_ours_laps_among_them_without_a_crash(race, tmp_path):
                 continue
             if watch.state.status == 'lap_complete':
                 break
-            world.follow(watch.state.run, watch.state.laps)
+            world.follow(watch.state.run, watch.state.laps, waiting=False)
             places.append(tuple(objects['x_m'].tolist()))
             command = driver.act(truth.view())
             world.drive(np.array([[command.steering_rad, command.speed_mps]]), np.zeros(1))

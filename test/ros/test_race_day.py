@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,6 +31,7 @@ from racer_sim.nodes.race_control_node import RaceControlNode
 from racer_sim.rules import RaceRules
 from racer_sim.starting_grid import one_course
 from racer_vehicle.contract import OPERATOR_STALE_S
+from racer_vehicle.errors import ConfigError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.inference_node import InferenceNode
 from racer_vehicle.nodes.messages import twist_message
@@ -173,6 +175,9 @@ def test_the_policy_of_the_entry_is_on_the_car_before_it_starts(graph, motor, ca
     motor.until(beating(car, lambda: motor.moves), 'it drives')
 
 
+RULES = RaceRules(laps=2, resets=3, off_track_penalty_s=0.2)
+
+
 class Carried:
     """A car that is carried round the track by hand, and race control that judges it."""
 
@@ -215,7 +220,8 @@ class Carried:
 
 def test_laps_and_incidents_come_from_race_control(graph, motor):
     carried, ear = Carried(graph, motor), Ear()
-    car = TrackCar(lambda entry: None, one_course('pebble', 'forward'), by_hand=False)
+    car = TrackCar(lambda entry: None, one_course('pebble', 'forward'), by_hand=False,
+                   rules=RULES)
     try:
         carried.stand_until(lambda: car._race is not None, 'race control is heard')
         carried.start(car, ear)
@@ -235,6 +241,25 @@ def test_laps_and_incidents_come_from_race_control(graph, motor):
         assert ear.events[-1].status == 'lap_complete'
         assert ear.events[-1].time_s == pytest.approx(sum(lap.lap_s for lap in laps))
         assert car.live.place_m is not None
+    finally:
+        motor.until_told(car.close)
+    assert not motor.moves
+
+
+@pytest.mark.parametrize(('rules', 'course', 'said'), [
+    (RaceRules(laps=3, resets=3), ('pebble', 'forward'), 'laps 2 and not 3, off_track_penalty_s'),
+    (RULES, ('oval', 'reverse'), 'track pebble and not oval, direction forward and not reverse'),
+])
+def test_race_control_of_other_rules_is_refused(graph, motor, rules, course, said):
+    carried = Carried(graph, motor)
+    car = TrackCar(lambda entry: None, one_course(*course), by_hand=False, rules=rules)
+    try:
+        carried.stand_until(lambda: car._race is not None, 'race control is heard')
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(car.start, ADA, Ear())
+            carried.stand_until(starting.done, 'it has decided')
+        with pytest.raises(ConfigError, match=f'race control has {said}.*Start it so: ros2 run'):
+            starting.result()
     finally:
         motor.until_told(car.close)
     assert not motor.moves
