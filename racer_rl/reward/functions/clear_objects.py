@@ -11,7 +11,7 @@ middle of a bend a car that cuts it may be told of a danger that is none.
 POINTS_PER_METRE = 10.0
 POINTS_PER_DEGREE_TURNED = 0.005
 POINTS_FOR_A_CLEAR_WAY = 10.0
-PRICE_OF_AN_INCIDENT = 60.0
+PRICE_OF_AN_INCIDENT = 120.0
 
 CAREFUL_WITHIN_M = 1.5
 CLEAR_BESIDE_M = 0.45
