@@ -259,7 +259,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = ModelFolder(tmp_path_factory.mktemp('trained') / 'laps')
     settings, _ = load_hyperparameters(None, 'ppo', 'FAST')
     plan = TrainingPlan(setup=RaceSetup(track='oval'), hyperparameters=settings, seed=1,
-                        limits=Limits(time_s=120.0, until_laps=True))
+                        limits=Limits(time_s=1200.0, until_laps=True))
     assert train(folder, plan, lambda standing: None)[0] is StopReason.LAPS
     return export_bundle(folder, folder.path / 'laps.racer')
 

@@ -290,7 +290,6 @@ def run_racer(car):
                           check=False, timeout=PATIENCE_S, env=bare_environment()).returncode
 
 
-@pytest.mark.slow
 def test_a_bare_car_installs_everything_drives_and_has_no_torch(tmp_path, make, graph, show_ros,
                                                                 monkeypatch):
     monkeypatch.setattr(wheels, 'COMPRESSION', zipfile.ZIP_STORED)

@@ -84,7 +84,7 @@ def test_laps_are_driven_and_judged(race):
     states = race.listen('race/state')
     Pursuit(race, world().course.track)
     race.until(lambda: states and RaceState.from_json(states[-1].data).status == 'lap_complete',
-               'two laps', 60.0)
+               'two laps')
     state = RaceState.from_json(states[-1].data)
     assert state.lap_clean == (True, True)
     assert sum(state.lap_times_s) == pytest.approx(state.time_s, abs=CONTROL_PERIOD_S)
@@ -93,7 +93,7 @@ def test_laps_are_driven_and_judged(race):
 def test_the_graph_drives_as_the_simulator_does_without_it(race):
     track = world().course.track
     pursuit = Pursuit(race, track)
-    race.until(lambda: len(pursuit.poses) >= 60, '60 periods', 60.0)
+    race.until(lambda: len(pursuit.poses) >= 60, '60 periods')
     alone = world()
     for x_m, y_m, yaw_rad in pursuit.poses[:60]:
         pose = alone.motion(0).pose

@@ -18,7 +18,7 @@ from racer_vehicle.service_manager import ServiceManager
 pytestmark = pytest.mark.ros
 
 RACER = [sys.executable, '-c', 'from racer_rl.cli.main import main; main()']
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_one_node_that_ends_takes_the_others_along(tmp_path, graph):
     try:
         applied, reports = graph.listen('cmd_vel/applied'), graph.listen('/diagnostics')
         graph.until(lambda: applied and {status.name for report in reports for status in
-                                         report.status} >= set(NODES), 'four nodes speak', 40.0)
+                                         report.status} >= set(NODES), 'four nodes speak')
         assert all(message.twist.linear.x == 0.0 for message in applied)
         children = subprocess.run(['pgrep', '-P', str(car.pid), '-f', 'lidar_node'],
                                   capture_output=True, text=True, check=True).stdout.split()

@@ -19,7 +19,7 @@ from racer_vehicle.nodes import ros
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 STARTS = 2
 RESENT_AFTER_S = 0.5
 """A simulator that waits longer sends its sensors again; some stalls are longer."""

@@ -22,7 +22,7 @@ from racer_vehicle.spec import CarSpec
 
 pytestmark = pytest.mark.ros
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 CAR = CarSpec()
 SETUP = RaceSetup(image_age_s=(0.0, 0.0))
 STRAIGHT = StartPolicy(lateral=0.0, heading_rad=0.0)
