@@ -39,6 +39,7 @@ ARGUMENTS = (
     ('bots_change_lanes', 'false', 'true: now and then'),
     ('laps', '3', 'that complete a run'),
     ('resets', '100', 'incidents that a run survives; after each the car is put back'),
+    ('leaves', 'false', 'true: a car whose run is over leaves the track to the others'),
     ('inference', 'true', 'false: no policy drives, e.g. because a trainer does'),
     ('rviz', 'false', 'true: show it'),
     ('gui', 'false', "true: Gazebo's own window"),
@@ -86,7 +87,8 @@ def car(namespace, place, waits):
                  model=LaunchConfiguration('model'), inference=LaunchConfiguration('inference')),
         own_node('race_control', namespace, use_sim_time=True, place=place,
                  track=argument('track'), direction=argument('direction'),
-                 laps=argument('laps', int), resets=argument('resets', int)),
+                 laps=argument('laps', int), resets=argument('resets', int),
+                 leaves=argument('leaves', bool)),
     ])
 
 
