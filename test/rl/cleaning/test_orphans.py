@@ -22,8 +22,8 @@ from racer_vehicle.supervise import Program, Supervisor
 LINUX = pytest.mark.skipif(sys.platform != 'linux', reason='there is no /proc')
 
 STUBBORN = ('import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); '
-            'print("up", flush=True); time.sleep(60)')
-OBEDIENT = 'import time; print("up", flush=True); time.sleep(60)'
+            'print("up", flush=True); time.sleep(600)')
+OBEDIENT = 'import time; print("up", flush=True); time.sleep(600)'
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def child_of_a_dead_process(code=OBEDIENT, mark='owned'):
          'child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], env='
          f'{mark}(os.environ), start_new_session=True, stdout=subprocess.PIPE)\n'
          'child.stdout.readline()\n'
-         'print(child.pid, flush=True)\ntime.sleep(60)', code], stdout=subprocess.PIPE)
+         'print(child.pid, flush=True)\ntime.sleep(600)', code], stdout=subprocess.PIPE)
     number = int(starter.stdout.readline())
     began = start_ticks(number)
     starter.kill()
@@ -59,7 +59,7 @@ def test_an_orphan_is_found_and_ended(code):
         orphan = orphan_of(number)
         assert orphan is not None and orphan.began == began
         assert 'import' in orphan.command
-        assert end(orphan, (0.3, 10.0))
+        assert end(orphan, (0.3, 60.0))
         assert start_ticks(number) != began
         assert orphan_of(number) is None
         assert end(orphan), 'a second time there is nobody'

@@ -194,7 +194,7 @@ def test_in_the_simulator_a_result_can_be_repeated(league, new_day, monkeypatch)
         day.do(Act.START)
         version = 0
         while day.day.phase is Phase.RUNNING:
-            assert day.wait(version, 60.0), 'the run comes to its end'
+            assert day.wait(version, 300.0), 'the run comes to its end'
             version = day.view()['version']
         driven = day.day.run
         assert driven.status == 'lap_complete' and len(driven.laps) == 2

@@ -12,7 +12,7 @@ from racer_rl.race_day.commands import Commands
 from racer_rl.race_day.events import Act
 from racer_rl.race_day.server import MOST_BYTES, POLICY, DayServer, serving
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture

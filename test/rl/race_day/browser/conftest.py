@@ -16,7 +16,7 @@ QUIET = ('--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run',
          '--disable-background-networking', '--disable-component-update', '--disable-sync',
          '--disable-extensions', '--disable-default-apps', '--disable-dev-shm-usage',
          '--hide-scrollbars', '--remote-debugging-pipe')
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Chromium:
