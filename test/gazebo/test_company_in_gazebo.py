@@ -54,6 +54,8 @@ def test_a_bot_of_ours_laps_among_them_without_a_crash(race, tmp_path):
             objects = world.objects(0, world.time_ns)
             hold = watch.observe(world.motion(0).pose, world.time_ns / 1e9, objects)
             assert watch.state.cause != 'crashed', watch.state
+            if not watch.state.lifting:
+                world.hold(0, world.time_ns, held=watch.state.held)
             if hold is not None:
                 world.lift(0, hold)
                 continue
