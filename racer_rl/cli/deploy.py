@@ -142,6 +142,9 @@ def _to_folder(plan: PackagePlan, folder: Path, *, dry_run: bool) -> dict[str, A
 def _to_car(plan: PackagePlan, transfer: Transfer, *, dry_run: bool) -> dict[str, Any]:
     from racer_rl.deployment.package import make_package
 
+    if not dry_run:
+        _tell(f'making room on {transfer.car.login}')
+        transfer.prepare()
     with tempfile.TemporaryDirectory(prefix='racer-deploy-') as name:
         made = Path(name) / transfer.name
         manifest = make_package(plan, made, _tell)

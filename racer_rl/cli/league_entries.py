@@ -213,9 +213,9 @@ def _words(submission: Submission) -> str:
     reason = f': {outcome.reason}' if outcome.reason else ''
     if outcome.verdict not in DROVE:
         return f'{who}: refused, {outcome.verdict}{reason}'
-    time = '' if best_s is None else f', best lap {best_s:.3f} s'
-    return (f'{who}: {outcome.verdict}{reason}; {outcome.laps} laps{time}, '
-            f'{outcome.resets} incidents')
+    time = '' if best_s is None else f', the best in {best_s:.3f} s'
+    return (f'{who}: {outcome.verdict}{reason}; laps: {outcome.laps}{time}; incidents: '
+            f'{outcome.resets}')
 
 
 def _as_dict(submission: Submission) -> dict[str, Any]:

@@ -48,11 +48,12 @@ def race_words(race: Mapping[str, Any]) -> str:
     ends = race['closes'] and race['state'] != 'closed'
     until = f' until {shown(race["closes"])}' if ends else ''
     track = Path(race['track']).stem
+    laps = 'one lap' if race['laps'] == 1 else f'{race["laps"]} laps'
     most = race['max_submissions']
     limits = f'; {most} submissions each' if most else ''
     hidden = f'; hidden conditions, SHA-256 {race["commitment"]}' if race['hidden'] else ''
     return (f'race {race["race"]} ({race["title"]}) {when}{until}: {race["type"]}, '
-            f'{race["laps"]} laps of {track}, won by the {race["won_by"]}{limits}{hidden}')
+            f'{laps} of {track}, won by the {race["won_by"]}{limits}{hidden}')
 
 
 def league_as_dict(league: League, now: Moment) -> dict[str, Any]:

@@ -99,18 +99,30 @@ class Transfer:
                 # With a terminal, for the password of sudo.
                 ['ssh', *options, '-t', login, installer]]
 
+    def prepare(self) -> None:
+        """Make room for the package: a car that does not answer is known before one is made.
+
+        Raises:
+            TransferError: The command failed.
+        """
+        _run(self.commands(Path())[0])
+
     def run(self, package: Path) -> None:
         """Copy a package and install it; what the car says appears as it says it.
 
         Raises:
             TransferError: A command failed.
         """
-        for command in self.commands(package):
-            try:
-                status = subprocess.run(command, check=False).returncode
-            except OSError as error:
-                raise TransferError(f'cannot run {command[0]}: {error.strerror}; install the ssh '
-                                    'client, or make a folder and carry it there.') from None
-            if status != 0:
-                raise TransferError(f'`{shlex.join(command)}` ended with status {status}; see '
-                                    'what it said above. The release that was there stays.')
+        for command in self.commands(package)[1:]:
+            _run(command)
+
+
+def _run(command: list[str]) -> None:
+    try:
+        status = subprocess.run(command, check=False).returncode
+    except OSError as error:
+        raise TransferError(f'cannot run {command[0]}: {error.strerror}; install the ssh '
+                            'client, or make a folder and carry it there.') from None
+    if status != 0:
+        raise TransferError(f'`{shlex.join(command)}` ended with status {status}; see '
+                            'what it said above. The release that was there stays.')

@@ -149,7 +149,7 @@ def test_a_car_that_does_not_answer(tmp_path, tiny_bundle):
     transfer = Transfer(car=Car(login='pi@car', folder='x'), name='racer-tiny',
                         ssh_config=tmp_path / 'config')
     with pytest.raises(TransferError, match='ended with status 255'):
-        transfer.run(tmp_path)
+        transfer.prepare()
 
 
 def test_a_dry_run_shows_everything_and_keeps_nothing(tmp_path, tiny_bundle, capsys):
