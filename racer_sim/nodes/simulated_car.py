@@ -62,7 +62,7 @@ class SimulatedCar:
         self._placed: tuple[int, Pose] | None = None
 
     def listen(self, command: Callable[[DriveCommand, int], None],
-               place: Callable[[Pose], bool | None], reset: Callable[[], object]) -> None:
+               place: Callable[[Pose], bool], reset: Callable[[], object]) -> None:
         """Open the topics that come in.
 
         Args:
