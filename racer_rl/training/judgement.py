@@ -28,6 +28,10 @@ to learn nothing."""
 NEARLY_CLEAN: Final = 0.9
 """Share of clean laps from which, in company, more laps are driven."""
 
+STEP_AMONG_OTHERS: Final = 0.1
+"""Shares of clean laps nearer than this are the same among others that move: the cleanest policies
+wait behind them, and the faster one wins the race."""
+
 
 class Merit(NamedTuple):
     """What policies are compared by, in this order.
@@ -105,6 +109,7 @@ class Judgement:
         taken_at_its_word: Whether clean laps need no confirmation.
         elsewhere: Under conditions and on tracks that it was not trained for; None if not asked.
         counts_alike: Whether the laps that confirm it are worth as much as the others.
+        among_others: Whether there were others that moved.
     """
 
     evaluation: Evaluation | None = None
@@ -112,6 +117,7 @@ class Judgement:
     taken_at_its_word: bool = False
     elsewhere: SuiteResult | None = None
     counts_alike: bool = False
+    among_others: bool = False
 
     @property
     def drives_clean_laps(self) -> bool:
@@ -136,21 +142,32 @@ class Judgement:
     def merit(self) -> Merit:
         """What it is compared by."""
         assert self.evaluation is not None
-        driven, confirmed = self.evaluation, (0.0, 0.0)
-        reliability = driven.reliability
-        if self.confirmation is not None:
-            confirmed = self.confirmation.reliability
-            if self.counts_alike:
-                both = replace(driven, runs=(*driven.runs, *self.confirmation.runs))
-                reliability = both.clean_share * driven.total_laps, both.completion
+        driven, more = self.evaluation, self.confirmation
+        reliability, confirmed = driven.reliability, (0.0, 0.0)
+        if more is not None:
+            confirmed = more.reliability
+        if self.counts_alike:
+            every = driven if more is None else replace(driven, runs=(*driven.runs, *more.runs))
+            reliability = self._counted(every.clean_share), every.completion
+        if self.among_others:
+            reliability, confirmed = (reliability[0], 0.0), (0.0, 0.0)
         return Merit(reliability, confirmed, self.held_out, driven.pace)
 
     def merit_at_best(self, more_laps: int) -> Merit:
         """Its merit if all of so many laps that confirm it were clean."""
         assert self.evaluation is not None
         clean, total = self.evaluation.clean_laps, self.evaluation.total_laps
-        share = (clean + more_laps) / (total + more_laps) if self.counts_alike else clean / total
-        return self.merit._replace(reliability=(share * total, 1.0), confirmed=(math.inf, 1.0))
+        if not self.counts_alike:
+            return self.merit._replace(confirmed=(math.inf, 1.0))
+        reliability = self._counted((clean + more_laps) / (total + more_laps)), 1.0
+        return self.merit._replace(reliability=reliability, confirmed=(math.inf, 1.0))
+
+    def _counted(self, clean_share: float) -> float:
+        """So many clean laps, of those of an evaluation, that a share of all laps counts for."""
+        assert self.evaluation is not None
+        if self.among_others:
+            clean_share = STEP_AMONG_OTHERS * round(clean_share / STEP_AMONG_OTHERS)
+        return clean_share * self.evaluation.total_laps
 
     @property
     def car_steps(self) -> int:
@@ -203,7 +220,9 @@ def judge(policy: Policy, plan: TrainingPlan, simulator: Simulator | None,
     elsewhere = None
     if plan.held_out is not None and evaluation.completion >= DRIVES_AT_HOME:
         elsewhere = run_suite(policy, setup, plan.held_out)
-    judged = Judgement(evaluation, None, wider is None, elsewhere, setup.race.has_company)
+    race = setup.race
+    judged = Judgement(evaluation, None, wider is None, elsewhere, counts_alike=race.has_company,
+                       among_others=race.bots.count > 0 or race.cars > 1)
     nearly = judged.counts_alike and evaluation.clean_share >= NEARLY_CLEAN
     if wider is None or not (evaluation.is_clean or nearly):
         return judged

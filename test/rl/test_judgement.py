@@ -131,6 +131,25 @@ def test_in_company_all_laps_count_alike(drive):
     assert starts == [2], 'it could not become the best any more'
 
 
+def test_among_others_who_is_faster_wins_if_about_as_many_laps_are_clean(drive):
+    shown, _ = drive
+    plan = replace(IN_COMPANY, setup=RaceSetup(race=STANDARD_FORMATS[RaceType.HEAD_TO_BOT]))
+    podium = Podium()
+
+    def take(clean_laps, lap_s):
+        def show(plan):
+            return driven(plan, clean_laps, 10 - clean_laps, lap_s=lap_s)
+        shown.update({2: show, 8: show})
+        return podium.take(judged(plan, could_be_best=podium.would_take).merit)
+    assert take(8, 12.0)
+    assert take(10, 15.0)
+    assert not take(9, 11.0)
+    shown.update({2: clean, 8: of_two(lambda plan: driven(plan, 9, 1), clean)})
+    assert not podium.take(judged(plan).merit._replace(pace=-16.0))
+    assert podium.take(judged(plan).merit._replace(pace=-14.0)), '99 of 100, but faster'
+    assert not take(10, 14.5), 'as clean as the first'
+
+
 def merit(clean=12.0, confirmed=48.0, held_out=None, lap_s=9.0):
     return Merit((clean, clean / 12.0), (confirmed, confirmed / 48.0), held_out, -lap_s)
 

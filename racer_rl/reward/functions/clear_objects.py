@@ -3,7 +3,8 @@
 Teaches: to be fast, to move over early for a box or a slower car, and to pass it with room to
 spare. The nearer an object in the car's way, the more is taken, and all of it comes back once the
 way is clear again: it only tells sooner what a crash would tell late, and what lap is the best
-stays the same (potential-based shaping, A. Ng et al., 1999). A crash costs more than its metres.
+stays the same (potential-based shaping, A. Ng et al., 1999). A crash costs more than its metres,
+but among cars less than among boxes: who fears it too much waits behind them.
 Weakness: ways are compared at their offset from the centre line, as if both kept it; in the
 middle of a bend a car that cuts it may be told of a danger that is none.
 """
@@ -11,7 +12,8 @@ middle of a bend a car that cuts it may be told of a danger that is none.
 POINTS_PER_METRE = 10.0
 POINTS_PER_DEGREE_TURNED = 0.005
 POINTS_FOR_A_CLEAR_WAY = 10.0
-PRICE_OF_AN_INCIDENT = 120.0
+PRICE_OF_AN_INCIDENT_AMONG_BOXES = 120.0
+PRICE_OF_AN_INCIDENT_AMONG_CARS = 60.0
 
 CAREFUL_WITHIN_M = 1.5
 CLEAR_BESIDE_M = 0.45
@@ -35,7 +37,8 @@ def reward_function(params):
                  danger=danger)
 
     if params['is_crashed'] or params['is_offtrack']:
-        return -PRICE_OF_AN_INCIDENT
+        return -(PRICE_OF_AN_INCIDENT_AMONG_CARS if any(params['objects_speed'])
+                 else PRICE_OF_AN_INCIDENT_AMONG_BOXES)
     return (POINTS_PER_METRE * gained_m - POINTS_PER_DEGREE_TURNED * turned_deg
             - POINTS_FOR_A_CLEAR_WAY * more_danger)
 
