@@ -62,9 +62,10 @@ def png_of(figure: Figure) -> bytes:
     """The figure as a picture file, with few colours: half the size."""
     from PIL import Image
 
-    stream, small = io.BytesIO(), io.BytesIO()
+    figure.set_dpi(DPI)
+    pixels, stream = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(_SETTINGS):
-        figure.savefig(stream, format='png')
-    picture = Image.open(stream).convert('RGB')
-    picture.quantize(256, dither=Image.Dither.NONE).save(small, format='png', optimize=True)
-    return small.getvalue()
+        figure.savefig(pixels, format='rgba')
+    picture = Image.frombytes('RGBA', figure.canvas.get_width_height(), pixels.getvalue())
+    picture.convert('RGB').quantize(256, dither=Image.Dither.NONE).save(stream, format='png')
+    return stream.getvalue()
