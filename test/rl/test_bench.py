@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from racer_rl.benchmarks import training as training_benchmark
 from racer_rl.benchmarks.cost import Cost, Spread, cost_of, run_python
 from racer_rl.benchmarks.machine import Machine
 from racer_rl.benchmarks.report import Report, print_report
@@ -31,6 +32,11 @@ def training(tmp_path_factory):
     path = tmp_path_factory.mktemp('tracks') / 'mine.npy'
     save_npy(generate_track(4), path)
     return TrainingBenchmark(track=str(path), seeds=1, stop=('--steps', '1')).run(lambda _: None)
+
+
+def with_kernels_that_are_there(home):
+    """Settings of the processes; to compile anew, as the other training does, takes long."""
+    return {'RACER_HOME': str(home)}
 
 
 def written(report):
@@ -136,7 +142,8 @@ def test_unknown_names_are_refused_before_anything_runs(settings, message):
     assert told == []
 
 
-def test_models_are_examined_where_it_is_said():
+def test_models_are_examined_where_it_is_said(monkeypatch):
+    monkeypatch.setattr(training_benchmark, '_settings', with_kernels_that_are_there)
     told = []
     figures = TrainingBenchmark(track='practice:2', seeds=1, elsewhere=('oval',),
                                 stop=('--steps', '1', '--no-early-stop')).run(told.append)
