@@ -48,7 +48,7 @@ from racer_vehicle.errors import RacerError
 from racer_vehicle.nodes import ros
 from racer_vehicle.nodes.messages import command_of
 from racer_vehicle.nodes.running import run_node
-from racer_vehicle.spec import CarSpec
+from racer_vehicle.spec import CONTROL_PERIOD_S, CarSpec
 from racer_vehicle.storage import write_atomically
 from racer_vehicle.supervise import Program, Supervisor
 
@@ -122,7 +122,8 @@ class Log:
         begin_s: When the drive began, by the system's clock, as all times here.
         decided_s: Stamps of the images that commands came on.
         moved_s: When the motor was told to move.
-        rolled_s: When the car was in motion.
+        truth_s: When the car was seen, once a control period.
+        rolled_s: Those of them when it was in motion.
         violations: What must not happen, in words.
         kills: Every kill.
         memory_mib: Program and process id -> (seconds since its start, MiB).
@@ -131,6 +132,7 @@ class Log:
     begin_s: float = 0.0
     decided_s: list[float] = field(default_factory=list)
     moved_s: list[float] = field(default_factory=list)
+    truth_s: list[float] = field(default_factory=list)
     rolled_s: list[float] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
@@ -175,25 +177,33 @@ class Watch(Operator):
 
     def _on_truth(self, message: Odometry) -> None:
         self.speed_mps = math.hypot(message.twist.twist.linear.x, message.twist.twist.linear.y)
+        self._log.truth_s.append(ros.to_seconds(message.header.stamp))
         if self.speed_mps > AT_REST_MPS:
-            self._log.rolled_s.append(ros.to_seconds(message.header.stamp))
+            self._log.rolled_s.append(self._log.truth_s[-1])
 
 
 def motion_without_cause(log: Log) -> list[str]:
     """What moved though it should not have, in words; to be asked once all has been heard.
 
-    A motor drives only by a command on a fresh image, and a car rolls only after its motor.
+    A motor drives only by a command on a fresh image, and a car rolls only after its motor; it
+    does not brake while its simulator stands still, so its periods count.
     """
-    found = []
-    for what, times_s, causes_s, limit_s in (
-            ('the motor drove', log.moved_s, sorted(log.decided_s), NEUTRAL_WITHIN_S),
-            ('the car rolled', log.rolled_s, sorted(log.moved_s), BRAKES_WITHIN_S)):
-        for at_s in times_s:
-            number = bisect_right(causes_s, at_s)
-            after_s = at_s - causes_s[number - 1] if number else math.inf
-            if at_s >= log.begin_s and after_s > limit_s:
-                found.append(f'{what} {after_s:.3f} s after what it may be moved by')
-    return found
+    found = [f'the motor drove {after_s:.3f} s after the last image with a command'
+             for at_s, since_s in _since(log.moved_s, log.decided_s, log.begin_s)
+             if (after_s := at_s - since_s) > NEUTRAL_WITHIN_S]
+    seen_s, brakes = sorted(log.truth_s), BRAKES_WITHIN_S / CONTROL_PERIOD_S
+    return found + [f'the car rolled {periods} control periods after its last command'
+                    for at_s, since_s in _since(log.rolled_s, log.moved_s, log.begin_s)
+                    if (periods := bisect_right(seen_s, at_s) - bisect_right(seen_s, since_s))
+                    > brakes]
+
+
+def _since(times_s: list[float], causes_s: list[float],
+           begin_s: float) -> list[tuple[float, float]]:
+    """Each time since the begin, and the last cause before it; minus infinity without one."""
+    ordered_s = [-math.inf, *sorted(causes_s)]
+    return [(at_s, ordered_s[bisect_right(ordered_s, at_s) - 1])
+            for at_s in times_s if at_s >= begin_s]
 
 
 class Soak:

@@ -104,8 +104,9 @@ class CarLink:
             self._send()
         self._command = None
         self.truth['x_m'], self._lifted_s = math.nan, self._truth_s
-        seen_s = self._truth_s if math.isfinite(self._truth_s) else 0.0
-        self._wish = stamped_pose(pose, seen_s, contract.topic('sim/place').frame)
+        # Tells this wish from others; before anything was seen the clock has to do.
+        stamp_s = self._truth_s if math.isfinite(self._truth_s) else ros.ros_clock(self._node)()
+        self._wish = stamped_pose(pose, stamp_s, contract.topic('sim/place').frame)
         self.place_again()
 
     def place_again(self) -> None:

@@ -49,6 +49,7 @@ def test_motion_that_nothing_accounts_for_is_found_in_whatever_order_it_is_heard
     def log(decided, moved, rolled):
         return soaking.Log(begin_s=100.0, decided_s=[100.0 + PERIOD_S * n for n in decided],
                            moved_s=[100.01 + PERIOD_S * n for n in moved],
+                           truth_s=[100.02 + PERIOD_S * n for n in rolled],
                            rolled_s=[100.02 + PERIOD_S * n for n in rolled])
 
     every = [data.draw(shuffled) for _ in range(3)]
