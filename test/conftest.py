@@ -110,9 +110,9 @@ def toy() -> Callable[..., Any]:
     def network(steering: float, speed: float, gain: float, scan_gain: float,
                 lidar_size: int) -> bytes:
         constants = {'scale': np.array([[gain / 255.0, 0.0]]),
-                     'bias': np.array([[steering, speed]]),
-                     'scan_scale': np.zeros((lidar_size, 2))}
+                     'bias': np.array([[steering, speed]])}
         if lidar_size:
+            constants['scan_scale'] = np.zeros((lidar_size, 2))
             constants['scan_scale'][:, 0] = scan_gain / lidar_size
         nodes = [helper.make_node('Cast', ['camera'], ['floats'], to=TensorProto.FLOAT),
                  helper.make_node('GlobalAveragePool', ['floats'], ['pooled']),

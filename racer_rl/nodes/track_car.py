@@ -41,8 +41,6 @@ STOP_S: Final = 2.0
 SILENCE_S: Final = 3.0
 """Without a word of race control in a run, the car is stopped."""
 
-PARAMETERS: Final = 'race_control/get_parameters'
-
 Policies = Callable[[Entry], PolicyBundle]
 
 
@@ -88,7 +86,8 @@ class TrackCar:
         ros.subscription(self._node, 'race/state', self._on_race)
         self._enable = ros.client(self._node, 'motor/enable')
         self._reset = ros.client(self._node, 'race/reset')
-        self._parameters = self._node.create_client(GetParameters, PARAMETERS)
+        self._parameters = self._node.create_client(
+            GetParameters, 'race_control/get_parameters')
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._spinner = threading.Thread(target=self._spin, name='race-day-ros', daemon=True)
@@ -173,8 +172,8 @@ class TrackCar:
     def _require_rules(self) -> None:
         """Refuse a race control that goes by other rules."""
         if self._rules is not None:
-            answer = self._answer(self._parameters, GetParameters.Request(names=ASKED), PARAMETERS,
-                                  PATIENCE_S)
+            answer = self._answer(self._parameters, GetParameters.Request(names=ASKED),
+                                  self._parameters.srv_name, PATIENCE_S)
             told = map(parameter_value_to_python, answer.values)
             require_rules(dict(zip(ASKED, told, strict=True)), self._rules, self._course)
 

@@ -112,8 +112,8 @@ def test_unknown_names_are_refused():
 
 MAKERS = {'create_publisher', 'create_subscription', 'create_service', 'create_client'}
 
-ALLOWED_NAMES = ('row.name', "tf'", "tf_static'", "robot_description'")
-"""Rows of the contract, and what is published where ROS itself brings tf2."""
+ALLOWED_NAMES = ('row.name', "tf'", "tf_static'", "robot_description'", "/get_parameters'")
+"""Rows of the contract, what is published where ROS itself brings tf2, and what ROS serves."""
 
 
 def test_endpoints_are_made_from_the_contract_only(repository):
