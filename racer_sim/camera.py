@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from racer_sim.camera_boxes import draw_boxes
+from racer_sim.camera_boxes import camera_place, draw_boxes
 from racer_vehicle.spec import CameraSpec
 
 Images = NDArray[np.uint8]
@@ -107,9 +107,7 @@ def _render_ground(image: Images, car: np.record, camera: np.record, side_m: flo
                    levels: Records, texels: Images, plane: int, sky: int, field: int) -> None:
     """Fill one (height, width) image with sky and ground, `side_m` left of the camera's mount."""
     height, width = image.shape
-    sin_yaw, cos_yaw = math.sin(car.yaw_rad), math.cos(car.yaw_rad)
-    x = car.x_m + camera.x_m * cos_yaw - camera.y_m * sin_yaw
-    y = car.y_m + camera.x_m * sin_yaw + camera.y_m * cos_yaw
+    x, y = camera_place(car, camera, 0.0)
     view_rad = car.yaw_rad + camera.yaw_rad
     sin_view, cos_view = math.sin(view_rad), math.cos(view_rad)
     sin_pitch, cos_pitch = math.sin(camera.pitch_rad), math.cos(camera.pitch_rad)

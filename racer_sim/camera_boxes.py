@@ -199,7 +199,7 @@ def _is_behind(body: np.record, car: np.record, camera: np.record) -> bool:
 
 
 @njit(cache=True)
-def _place(car: np.record, camera: np.record, side_m: float) -> tuple[float, float]:
+def camera_place(car: np.record, camera: np.record, side_m: float) -> tuple[float, float]:
     """Where a camera is on the map, `side_m` left of its mount as it looks."""
     sin_yaw, cos_yaw = math.sin(car.yaw_rad), math.cos(car.yaw_rad)
     view_rad = car.yaw_rad + camera.yaw_rad
@@ -224,7 +224,7 @@ def draw_boxes(planes: Images, own: int, car: np.record, camera: np.record, side
     of_box, corners, clipped = np.empty((8, 3)), np.empty((4, 3)), np.empty((8, 3))
     spans = np.empty((2, planes.shape[1]))
     shades, shown = np.empty(planes.shape[0], np.uint8), np.empty(len(FACE_LIGHT), np.bool_)
-    x_m, y_m = _place(car, camera, side_m)
+    x_m, y_m = camera_place(car, camera, side_m)
     for b in range(bodies.shape[0]):
         if bodies[b].owner == own or _is_behind(bodies[b], car, camera):
             continue

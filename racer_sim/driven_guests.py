@@ -53,7 +53,7 @@ class DrivenGuests:
         """
         self._geometry, self._seed = CourseGeometry.of([course]), seed
         self._company = Company(race, [course], self._geometry, 1)
-        self._drive = race.bots.count > 0
+        self._drive, self._waiting = race.bots.count > 0, False
         self.bodies = np.zeros(self._company.count, dtype=BODY)
         self.bodies[:] = self._company.body(car)
         self._speeds = np.zeros((1, self._company.count))
@@ -77,16 +77,18 @@ class DrivenGuests:
         """The car was put somewhere: from there, runs and their laps count."""
         self._start_s_m = self._find(pose)
 
-    def follow(self, run: int, laps: int) -> bool:
+    def follow(self, run: int, laps: int, *, waiting: bool = False) -> bool:
         """What race control says.
 
         Args:
             run: Number of the run.
             laps: Completed in it.
+            waiting: Whether the run has not begun: bots do not move until the car does.
 
         Returns:
             Whether boxes or bots have moved by it.
         """
+        self._waiting = waiting
         if (run, laps) == (self._run, self._laps):
             return False
         is_new, self._run, self._laps = run != self._run, run, laps
@@ -106,9 +108,9 @@ class DrivenGuests:
             racing: Whether it is in their way.
 
         Returns:
-            Whether there are any.
+            Whether there are any, and they moved.
         """
-        if not self._drive:
+        if not self._drive or self._waiting:
             return False
         self._find(pose)
         self._company.step(CAR, self._places, np.array([racing]), self._random)

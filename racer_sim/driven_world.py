@@ -107,7 +107,6 @@ class DrivenWorld:
         self._chance = [np.random.default_rng((config.seed, place)) for place in range(cars)]
         self._ages_s = (config.image_age_min_s, config.image_age_max_s)
         self._age_substeps = [self._draw_age(place) for place in range(cars)]
-        self._waiting = False
         for place in range(cars):
             self._set_pose(place, self._starts[place])
 
@@ -124,7 +123,7 @@ class DrivenWorld:
         before = self.motion(0).pose
         self._simulator.move(commands)
         self.time_ns += PERIOD_NS
-        if not self._waiting and self._guests.step(before, racing=not self._held[0]):
+        if self._guests.step(before, racing=not self._held[0]):
             self._show_guests()
 
     def lift(self, car: int, pose: Pose, *, takes_time: bool) -> None:
@@ -165,8 +164,7 @@ class DrivenWorld:
         Returns:
             Whether there are any, and they stand elsewhere now.
         """
-        self._waiting = waiting
-        has_moved = self._guests.follow(run, laps)
+        has_moved = self._guests.follow(run, laps, waiting=waiting)
         if has_moved:
             self._show_guests()
         return has_moved

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -42,15 +41,11 @@ def forget_stale(code: Path = _CODE, folders: tuple[Path, ...] | None = None) ->
     newest_ns = max((path.stat().st_mtime_ns for path in code.glob('*.py')
                      if b'@njit' in path.read_bytes()), default=0)
     removed = 0
-    for index in _indices(kernel_folders() if folders is None else folders):
+    # Without its index, machine code is never looked at, and soon overwritten.
+    for index in (path for folder in (kernel_folders() if folders is None else folders)
+                  for path in folder.glob(f'*{ENDINGS[0]}')):
         with contextlib.suppress(OSError):  # another process may have been faster
             if index.stat().st_mtime_ns < newest_ns:
                 index.unlink()
                 removed += 1
     return removed
-
-
-def _indices(folders: tuple[Path, ...]) -> Iterator[Path]:
-    """Without its index, machine code is never looked at, and soon overwritten."""
-    for folder in folders:
-        yield from folder.glob(f'*{ENDINGS[0]}')

@@ -12,16 +12,14 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from racer_vehicle.contract import COMMAND_STALE_S
+from racer_vehicle.contract import COMMAND_STALE_S, SAME_STAMP_S
 from racer_vehicle.errors import ConfigError
 from racer_vehicle.signals import NEUTRAL, DriveCommand
 from racer_vehicle.spec import CONTROL_PERIOD_S
 
 Floats = NDArray[np.float64]
 
-SAME_STAMP_NS: Final = 500_000
-"""Stamps that differ by less are the same: on their way they pass through seconds as floats."""
-
+SAME_STAMP_NS: Final = round(SAME_STAMP_S * 1e9)
 
 NEVER_NS: Final = -10**18
 """No sensors have this stamp."""

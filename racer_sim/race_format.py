@@ -129,6 +129,11 @@ class RaceFormat:
         """Whether a car can meet anything."""
         return self.type is not RaceType.TIME_TRIAL
 
+    @property
+    def can_overtake(self) -> bool:
+        """Whether a car can meet others that move."""
+        return self.bots.count > 0 or self.cars > 1
+
 
 STANDARD_FORMATS: Final = {
     RaceType.TIME_TRIAL: RaceFormat(),

@@ -125,7 +125,7 @@ class Simulator:
     @property
     def can_overtake(self) -> bool:
         """Whether a car can meet others that move."""
-        return self.config.race.bots.count > 0 or self.config.cars_per_world > 1
+        return self.config.race.can_overtake or self.config.cars_per_world > 1
 
     def met(self) -> NDArray[np.void]:
         """What every car can meet in its world now: `ENCOUNTER`, (N, K); see `encounters`."""

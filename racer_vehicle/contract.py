@@ -96,6 +96,10 @@ LIDAR_STALE_S: Final = 0.3
 COMMAND_STALE_S: Final = 0.2
 OPERATOR_STALE_S: Final = 1.0
 
+SAME_STAMP_S: Final = 0.0005
+"""Stamps that differ by less are the same: on their way they pass through seconds as floats."""
+
+
 TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         name='camera/image_raw',

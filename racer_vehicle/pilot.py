@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 from racer_vehicle import contract
 from racer_vehicle.errors import ConfigError, ModelMismatchError
 from racer_vehicle.policy import LoadedPolicy
 from racer_vehicle.signals import NEUTRAL, DriveCommand, Frame, Scan
 from racer_vehicle.staleness import Freshness
-
-SAME_MOMENT_S: Final = 0.0005
-"""Stamps that differ by less are the same: on their way they pass through seconds as floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ class PolicyPilot:
         if frame.stamp_s == self._stamp_s:
             return Choice(self._command)
         if self._wait_for_scan and self.policy.reads_scans and not (
-                self._scan and abs(self._scan.stamp_s - frame.stamp_s) <= SAME_MOMENT_S):
+                self._scan and abs(self._scan.stamp_s - frame.stamp_s) <= contract.SAME_STAMP_S):
             return Choice(None, waits=True)
         choice = self._ask(self.policy, frame, now_s)
         if choice.command is not None:

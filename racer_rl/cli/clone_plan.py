@@ -154,7 +154,7 @@ def warn_of_reward(parent: ModelFolder, plan: TrainingPlan) -> None:
 def _settings(changes: Changes, parent: ModelFolder, before: Hyperparameters) -> Hyperparameters:
     """The parent's, with the changes; a model that has practised is never thrown back."""
     taught = distillation_of(parent.run.get('method'), parent.setup)
-    if taught is not None and taught.practice_share > 0.0:
+    if taught is not None and taught.practises:
         before = replace(before, learning_rate=taught.practice_rate)
         if changes.learning_rate is None:
             typer.echo(f'note: {parent.name} practised at a rate of {taught.practice_rate:g}, and '

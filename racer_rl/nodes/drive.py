@@ -137,10 +137,10 @@ class Drive:
             self._await_news(self._races)
             tell(racing[0].headline)
         self.timing.end()
-        course, race = self.plan.course, self.plan.race
+        course = self.plan.course
         return tuple(run_of(state, course.track, reverse=course.reverse, share=share,
                             laps=self.plan.judged.laps,
-                            can_overtake=race.cars > 1 or race.bots.count > 0)
+                            can_overtake=self.plan.race.can_overtake)
                      for state in self._races)
 
     def _await_news(self, known: Sequence[RaceState]) -> None:

@@ -70,7 +70,7 @@ class PolicyDriver:
             ModelMismatchError: It is not for this car, or is not what its card says.
         """
         self._policy = LoadedPolicy(bundle, car)
-        self.reads_lidar = bundle.card.observation.lidar_sensor is not None
+        self.reads_lidar = self._policy.reads_scans
 
     def act(self, view: View) -> DriveCommand:
         """As of the protocol; `ModelMismatchError` for outputs that are no commands."""

@@ -24,6 +24,7 @@ from racer_rl.races.field import Field
 from racer_rl.races.plan import RacePlan
 from racer_rl.races.result import EntryResult, RaceResult
 from racer_sim.courses import Course
+from racer_sim.onlooker import looking_on
 from racer_sim.rules import Lap, Status
 from racer_sim.simulator import Simulator
 from racer_sim.simulator_config import SimulatorConfig
@@ -143,7 +144,8 @@ class _Race:
             met = self._simulator.met()
             self._trace(met)
             if watch is not None:
-                self._show(watch)
+                with looking_on(self._simulator):
+                    watch(self._simulator)
             if not self._field.driving.any():
                 return
             self._step(met)
@@ -154,13 +156,6 @@ class _Race:
         self._laps.extend(self._simulator.step(commands).laps)
         for car in np.flatnonzero(control.race['incidents'] > before).tolist():
             self._incidents[car][Status(control.race['cause'][car]).label] += 1
-
-    def _show(self, watch: Watch) -> None:
-        """Let somebody watch; to look through a randomised camera draws its noise."""
-        generator = self._simulator.random.bit_generator
-        before = generator.state
-        watch(self._simulator)
-        generator.state = before
 
     def _trace(self, met: Records) -> None:
         for records in (self._simulator.state, self._simulator.control.race, met):

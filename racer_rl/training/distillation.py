@@ -73,6 +73,11 @@ class Distillation:
                       body_margin_m=(0.0, 0.5), practice_share=(0.0, 0.5),
                       practice_rate=(1e-8, 0.1), practice_margin_m=(0.0, 0.5))
 
+    @property
+    def practises(self) -> bool:
+        """Whether the model goes on by trial."""
+        return self.practice_share > 0.0
+
 
 class Lessons:
     """What was seen, and what the teacher would have done; new ones replace any of the old."""

@@ -220,9 +220,8 @@ def judge(policy: Policy, plan: TrainingPlan, simulator: Simulator | None,
     elsewhere = None
     if plan.held_out is not None and evaluation.completion >= DRIVES_AT_HOME:
         elsewhere = run_suite(policy, setup, plan.held_out)
-    race = setup.race
-    judged = Judgement(evaluation, None, wider is None, elsewhere, counts_alike=race.has_company,
-                       among_others=race.bots.count > 0 or race.cars > 1)
+    judged = Judgement(evaluation, None, wider is None, elsewhere,
+                       counts_alike=setup.race.has_company, among_others=setup.race.can_overtake)
     nearly = judged.counts_alike and evaluation.clean_share >= NEARLY_CLEAN
     if wider is None or not (evaluation.is_clean or nearly):
         return judged

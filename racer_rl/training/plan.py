@@ -158,7 +158,7 @@ class TrainingPlan:
     def practice(self) -> Distillation | None:
         """How a model that was taught goes on by trial; None: as one that never had a teacher."""
         taught = self.distillation
-        return taught if taught is not None and taught.practice_share > 0.0 else None
+        return taught if taught is not None and taught.practises else None
 
     @property
     def method(self) -> Method:

@@ -153,7 +153,6 @@ class TaughtRoute:
                                 np.random.default_rng(plan.seed))
         self.phase: str | None = TEACHER
         self._teaching_began = 0.0
-        self._practises = plan.practice is not None
         self._teaching_ends = 1.0 - self._settings.practice_share
         self._practise_as = (model, env, plan, meter, spent, curriculum)
         self._practice: TrialRoute | None = None
@@ -170,7 +169,7 @@ class TaughtRoute:
 
     def learn(self) -> None:
         """See `Route`."""
-        if (self._practises and self.phase == STUDENT
+        if (self._settings.practises and self.phase == STUDENT
                 and self._spent() >= self._teaching_ends):
             self._practice, self.phase = TrialRoute(*self._practise_as), PRACTICE
             self._meter.forget()

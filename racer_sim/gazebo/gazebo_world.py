@@ -109,7 +109,7 @@ class GazeboWorld:
         self._random = np.random.default_rng(config.world.seed)
         self._before = np.zeros((len(namespaces), 2))
         self._after_steps = [self._draw_age() for _ in namespaces]
-        self._car, self._waiting = car, False
+        self._car = car
         self._starts = [grid_pose(self.course, config.world.start_share, place)
                         for place in range(len(namespaces))]
         self._guests = DrivenGuests(config.world.race, self.course, car, config.world.seed,
@@ -273,8 +273,7 @@ class GazeboWorld:
         Raises:
             GazeboError: Gazebo does not move them.
         """
-        self._waiting = waiting
-        if self._guests.follow(run, laps):
+        if self._guests.follow(run, laps, waiting=waiting):
             self._put_guests()
 
     def move_bots(self, stamp_ns: int) -> None:
@@ -287,8 +286,7 @@ class GazeboWorld:
             GazeboError: Gazebo does not move them.
         """
         first = self.cars[0]
-        if not self._waiting and self._guests.step(first.motion(stamp_ns).pose,
-                                                   racing=not first.held):
+        if self._guests.step(first.motion(stamp_ns).pose, racing=not first.held):
             self._put_guests()
 
     def _put_guests(self) -> None:
